@@ -1,0 +1,202 @@
+"""Every setting of an installation, in one typed place.
+
+Read from `crossdock.toml` in the data folder (or `--config`), then `CROSSDOCK_<NAME>` in the
+environment, then flags; the later wins. docs/reference/settings.md is generated from here.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from crossdock.base.errors import Misconfigured
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+MIB = 1 << 20
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The operator's choices. Units stand in the names."""
+
+    data: Annotated[str, Meta(description="Folder that holds the log, state and keys.")] = "data"
+    host: Annotated[str, Meta(description="Address the tracking port binds to.")] = "0.0.0.0"  # noqa: S104
+    port: Annotated[Port, Meta(description="Tracking port (public); 0 picks a free one.")] = 8080
+    app_host: Annotated[str, Meta(description="Address the app port binds to.")] = "127.0.0.1"
+    app_port: Annotated[Port, Meta(description="App, API and metrics port (private).")] = 8090
+    tracking_url: Annotated[
+        str, Meta(description="Public URL of the tracking port, as snippets and links use it.")
+    ] = ""
+    app_url: Annotated[str, Meta(description="URL of the app, as links and cookies use it.")] = ""
+    front: Annotated[
+        Literal["protocol", "asgi"],
+        Meta(description="HTTP front of the collector: our own protocol, or ASGI on uvicorn."),
+    ] = "protocol"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks whose X-Forwarded-For and X-Forwarded-Proto count."),
+    ] = ()
+    allowed_addresses: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Private hosts, networks or host:port that destinations, warehouses and "
+            "other outbound connections may reach."
+        ),
+    ] = ()
+    allow_private_addresses: Annotated[
+        bool, Meta(description="Open all private ranges (metadata addresses excepted).")
+    ] = False
+    state_url: Annotated[
+        str,
+        Meta(description="SQLAlchemy URL of the state database; empty: SQLite in the data folder."),
+    ] = ""
+    partitions: Annotated[
+        Annotated[int, Meta(ge=1, le=256)],
+        Meta(description="Partitions of the logs; fixed when the data folder is made."),
+    ] = 1
+    log_bytes_max: Annotated[
+        Annotated[int, Meta(ge=16 * MIB)],
+        Meta(description="Disk budget of the logs, all topics together, bytes."),
+    ] = 20 * 1024 * MIB
+    log_full: Annotated[
+        Literal["expire", "refuse"],
+        Meta(
+            description="What happens at 100 % of log_bytes_max: `expire` drops the oldest "
+            "segments and counts what a reader had not read; `refuse` answers 503."
+        ),
+    ] = "expire"
+    log_retention_h: Annotated[
+        Positive, Meta(description="How long the events log is kept, hours.")
+    ] = 168
+    log_segment_bytes: Annotated[
+        Annotated[int, Meta(ge=64 * 1024, le=1024 * MIB)], Meta(description="Size of a segment.")
+    ] = 64 * MIB
+    log_prepare: Annotated[
+        Literal["auto", "fallocate", "zero", "append"],
+        Meta(description="How segments are prepared ahead; `auto` probes the file system."),
+    ] = "auto"
+    log_zstd: Annotated[bool, Meta(description="Compress log frames with zstd level 1.")] = True
+    log_linger_ms: Annotated[
+        Annotated[float, Meta(ge=0, le=100)],
+        Meta(description="Wait this long for company before a group commit."),
+    ] = 0.0
+    disk_free_bytes_min: Annotated[
+        Annotated[int, Meta(ge=0)],
+        Meta(description="Refuse events (503) when the disk has less room than this."),
+    ] = 256 * MIB
+    unsynced_bytes_max: Annotated[
+        Annotated[int, Meta(ge=MIB)],
+        Meta(description="Bytes that may wait for the disk before requests are answered 429."),
+    ] = 64 * MIB
+    connections_max: Annotated[
+        Positive, Meta(description="Open connections a collector takes; more are answered 503.")
+    ] = 10_000
+    header_timeout_s: Annotated[
+        Annotated[float, Meta(gt=0)], Meta(description="A request's head must arrive within this.")
+    ] = 15.0
+    body_timeout_s: Annotated[
+        Annotated[float, Meta(gt=0)], Meta(description="A request's body must arrive within this.")
+    ] = 60.0
+    idle_timeout_s: Annotated[
+        Annotated[float, Meta(gt=0)], Meta(description="Keep-alive connections close after this.")
+    ] = 75.0
+    dedupe_window_h: Annotated[
+        Annotated[int, Meta(ge=1, le=2160)],
+        Meta(description="How long a messageId is remembered, hours of received time."),
+    ] = 168
+    dedupe_ids_max: Annotated[
+        Annotated[int, Meta(ge=1000)],
+        Meta(description="Ids remembered at most, per partition (16 bytes each on disk)."),
+    ] = 100_000_000
+    retry_s_max: Annotated[
+        Positive,
+        Meta(description="How long a delivery is retried, seconds from its first attempt."),
+    ] = 4 * 3600
+    retry_rows_max: Annotated[
+        Positive, Meta(description="Events a destination may have waiting for a retry.")
+    ] = 10_000
+    counts_retention_d: Annotated[
+        Positive, Meta(description="How long minute counts are kept, days.")
+    ] = 30
+    dead_letters_retention_d: Annotated[
+        Positive, Meta(description="How long dead letters are kept, days.")
+    ] = 30
+    drain_s: Annotated[
+        Annotated[int, Meta(ge=1, le=600)],
+        Meta(description="SIGTERM: how long work in flight may take to finish."),
+    ] = 20
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe line logged.")
+    ] = "info"
+    secret_key: Annotated[
+        str,
+        Meta(description="Key for secrets at rest (base64, 32 bytes); empty: a file in `data`."),
+    ] = ""
+
+
+ENV_PREFIX = "CROSSDOCK_"
+_LIST_FIELDS = {"trusted_proxies", "allowed_addresses"}
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Settings:
+    """Merge file, environment and flags (a flag of None is not given).
+
+    Raises Misconfigured naming the setting, the value got and what was expected.
+    """
+    environ = os.environ if environ is None else environ
+    given: dict[str, Any] = {k: v for k, v in (flags or {}).items() if v is not None}
+    from_env = _from_environ(environ)
+    data = given.get("data") or from_env.get("data") or "data"
+    path = config or Path(str(data)) / "crossdock.toml"
+    merged: dict[str, Any] = {}
+    for origin, values in (
+        (str(path), _from_file(path, required=config is not None)),
+        ("the environment", from_env),
+        ("flags", given),
+    ):
+        for name, value in values.items():
+            _check(origin, name, value)
+        merged |= values
+    return msgspec.convert(merged, Settings, strict=False)
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, text in environ.items():
+        name = key.removeprefix(ENV_PREFIX).lower()
+        if key.startswith(ENV_PREFIX) and name in Settings.__struct_fields__:
+            values[name] = (
+                [p.strip() for p in text.split(",") if p.strip()] if name in _LIST_FIELDS else text
+            )
+    return values
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        if required:
+            raise Misconfigured(f"config file {path} does not exist") from None
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"config file {path} is not TOML: {error}") from error
+
+
+def _check(origin: str, name: str, value: Any) -> None:
+    if name not in Settings.__struct_fields__:
+        raise Misconfigured(f"unknown setting {name!r} in {origin}; see docs/reference/settings.md")
+    try:
+        msgspec.convert({name: value}, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        shown = "(hidden)" if name == "secret_key" else repr(value)
+        expected = str(error).split(" - at ")[0]
+        raise Misconfigured(f"setting {name} is {shown} in {origin}: {expected}") from None

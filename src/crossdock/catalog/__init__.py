@@ -1,0 +1,1 @@
+"""What can be connected: a folder a destination, cards as data. Knows no stage."""

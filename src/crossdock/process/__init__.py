@@ -1,0 +1,1 @@
+"""Stage 3: inbox to events, exactly once: validates, deduplicates, stamps, counts."""

@@ -1,0 +1,1 @@
+"""The state database: engine, tables, migrations, cursors and counts of the data path."""

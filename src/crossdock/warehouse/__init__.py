@@ -1,0 +1,1 @@
+"""Stage 5: events to tables: names, types, schema changes, exact loads."""

@@ -1,0 +1,1 @@
+"""Who owns what: sources, destinations, warehouses, tokens, audit; publishes snapshots."""
