@@ -36,7 +36,10 @@ class InboxHead(msgspec.Struct, array_like=True, frozen=True, gc=False):
     received_ms  epoch milliseconds, collector's clock; all events of a request share it
     ip           address of the client after `trusted_proxies`, "" where unknown
     events       how many events the body holds: the ledger's `received`
-    user_agent   of the request, at most 512 characters; pixels and telemetry have no other
+    user_agent   of the request, at most 512 characters; "" where the source is a server
+    event_bytes_max  what one event of this request may weigh; RudderStack's SDKs may send more
+    over         so many events at the end stood beyond the request's limit of events: they are
+                 rejected, also where the request was split over partitions
     """
 
     workspace: str
@@ -46,6 +49,8 @@ class InboxHead(msgspec.Struct, array_like=True, frozen=True, gc=False):
     ip: str
     events: int
     user_agent: str = ""
+    event_bytes_max: int = 32_768
+    over: int = 0
 
 
 class EventHead(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -1,2 +1,4 @@
-"""Stage 1: takes events over HTTP in Segment's shape and keeps them in the inbox before it says
-200. Never decodes more than it needs and never asks the control plane."""
+"""The first room: tracking API, pixels, settings and analytics.js for SDKs -> inbox.
+
+Doors: `run.run_collector` serves sockets; `accept.Core` is the whole behaviour without a server.
+"""
