@@ -66,6 +66,7 @@ REASONS: Final[dict[str, Reason]] = {
         Reason("category_not_string", _INGEST, "`category` is not a string.", "Send one."),
         Reason("id_required", _INGEST, "groupId (group) or userId (alias) is missing.", "Set it."),
         Reason("id_not_string", _INGEST, "An id is not a string.", "Send a string."),
+        Reason("internal", _INGEST, "Crossdock failed on the event.", "Report it."),
         Reason("duplicate", _SOURCE, "This messageId was accepted before.", "Nothing to do."),
         Reason("suppressed", _SOURCE, "The user is suppressed.", "Nothing to do."),
         Reason("event_setting", _SOURCE, "Blocked by the source's schema.", "Allow the event."),
@@ -93,6 +94,12 @@ REASONS: Final[dict[str, Reason]] = {
             _DESTINATION,
             "The destination was disabled when the event came by.",
             "Enable it and replay.",
+        ),
+        Reason(
+            "destination_deleted",  # ours
+            _DESTINATION,
+            "The destination was deleted before the event was sent.",
+            "Nothing to do.",
         ),
         Reason("INVALID_SETTINGS", _DELIVERY, "The settings are wrong.", "Correct the settings."),
         Reason("MESSAGE_REJECTED", _DELIVERY, "The destination refused it.", "See its response."),

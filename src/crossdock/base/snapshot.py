@@ -36,6 +36,7 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     name     catalog name, as `integrations` objects spell it (`Webhooks`)
     label    what people called this instance
     paused   credentials refused or paused by a person: its cursor waits
+    created_ms  its first cursor starts at what was appended from then on; 0: unknown
     """
 
     id: str
@@ -48,6 +49,7 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     paused: bool = False
     deleted: bool = False
+    created_ms: int = 0
     settings: dict[str, Any] = {}
 
 
