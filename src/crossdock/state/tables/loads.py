@@ -1,6 +1,6 @@
 """What the warehouse stage writes: its type registry, fixed load ranges, sync history."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, LargeBinary, Table, Text
 
 from crossdock.state.tables.base import metadata
 
@@ -26,10 +26,12 @@ warehouse_loads = Table(
     Column("workspace", Text, nullable=False),
     Column("log_id", Text, nullable=False),
     Column("ranges", JSON, nullable=False),
+    Column("summary", LargeBinary, nullable=False),
     Column("fixed_ms", BigInteger, nullable=False),
     Column("committed", Boolean, nullable=False),
 )
-"""A range of the events log, {partition: [from, to)}, stored before it is loaded."""
+"""A range of the events log, {partition: [from, to)}, stored before it is loaded. `summary`:
+msgpack of `warehouse.ranges.Summary`, what the range counts once the load has committed."""
 
 syncs = Table(
     "syncs",

@@ -114,8 +114,8 @@ outcomes = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("codes", LargeBinary, nullable=False),
 )
-"""What became of [from_offset, to_offset): msgpack runs of [count, reason, attempts], one for
-each log record of the range in order; reason '' is not this owner's. `trace` reads it."""
+"""What became of [from_offset, to_offset): msgpack runs of [span, reason, attempts]; a run covers
+the next `span` offsets, gaps included; reason '' is not this owner's. `trace` reads it."""
 
 samples = Table(
     "samples",

@@ -1,0 +1,84 @@
+"""The app's process: the app port, and this machine's snapshot kept at the tables' version."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossdock.base.clock import SystemClock
+from crossdock.base.datafolder import DataFolder
+from crossdock.base.settings import Settings
+from crossdock.base.snapshots import SnapshotFile
+from crossdock.cli.running import Body
+from crossdock.cli.sockets import inherited_or_listening
+
+if TYPE_CHECKING:
+    from crossdock.workspace.control import Control
+
+PUBLISH_EVERY_S = 1.0
+"""A change made on another machine acts within 2 s."""
+HEAL_EVERY_S = 5.0
+"""With SQLite all changes are made here and publish themselves; this heals what died half-way."""
+
+
+def showing(settings: Settings, fd: int | None) -> Body:
+    """Serve `fd`, a listening socket of the parent's, or one of our own."""
+
+    async def body(stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        from crossdock.base.secrets import SecretBox, load_or_make_key
+        from crossdock.log.opening import open_file_log
+        from crossdock.state.database import Database
+        from crossdock.workspace.app import make_app
+        from crossdock.workspace.control import Control
+        from crossdock.workspace.health import Health
+        from crossdock.workspace.serving import serve_app
+
+        clock = SystemClock()
+        folder = DataFolder(Path(settings.data))
+        listener = inherited_or_listening(fd, "app_port", settings.app_host, settings.app_port)
+        database = Database(folder.state_url(settings.state_url))
+        key = settings.secret_key or load_or_make_key(folder.key_file)
+        control = Control(database, SecretBox(key), clock, folder)
+        snapshots = SnapshotFile(folder.snapshot)
+        log = open_file_log(settings, clock)
+        health = Health(database, log, snapshots, folder)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(serve_app(make_app(health), listener, stop, ready))
+                group.create_task(keep_published(control, snapshots, stop))
+        finally:
+            await log.close()
+            database.close()
+
+    return body
+
+
+async def keep_published(control: "Control", snapshots: SnapshotFile, stop: asyncio.Event) -> None:
+    """Write the snapshot file whenever the tables are ahead of it."""
+    from crossdock.base.logs import logger
+    from crossdock.base.metrics import DISK_FREE_BYTES
+    from crossdock.workspace.doctor.machine import free_bytes
+    from crossdock.workspace.publish import version_of
+
+    log = logger("workspace")
+    every_s = HEAL_EVERY_S if control.database.is_sqlite else PUBLISH_EVERY_S
+    while not stop.is_set():
+        try:
+            DISK_FREE_BYTES.set(free_bytes(control.folder.root))
+            snapshots.refresh()
+            if await control.database.run(version_of) != snapshots.current.version:
+                version = await asyncio.to_thread(control.publish)
+                log.info("snapshot published", version=version)
+        except Exception:
+            # The data path goes on with the snapshot it has; the next round tries again.
+            log.exception("publishing failed")
+        await wait_or_stop(stop, every_s)
+
+
+async def wait_or_stop(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but wake at once when told to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

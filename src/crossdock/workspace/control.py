@@ -1,0 +1,212 @@
+"""One change of a workspace by one actor: its rows, its audit row and the snapshot's new version
+commit together; then the snapshot's file follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, Table, func, insert, select
+
+from crossdock.base.clock import Clock
+from crossdock.base.datafolder import DataFolder
+from crossdock.base.errors import Misconfigured, Rejected
+from crossdock.base.ids import new_id, slug_of
+from crossdock.base.secrets import SecretBox, is_sealed
+from crossdock.catalog.cards import Card
+from crossdock.state.database import Database
+from crossdock.state.tables import audit, workspaces
+from crossdock.workspace.publish import publish, raise_version
+from crossdock.workspace.views import WorkspaceInfo, audited
+
+T = TypeVar("T")
+
+NAME_CHARS_MAX = 200
+INSTANCES_MAX = 2_000
+"""Of one kind in one workspace. Snapshots are small files that every process holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a service needs inside one transaction."""
+
+    connection: Connection
+    workspace: str
+    actor: str
+    now_ms: int
+    secrets: SecretBox
+
+    def audit(
+        self,
+        action: str,
+        subject: str,
+        before: msgspec.Struct | None = None,
+        after: msgspec.Struct | None = None,
+    ) -> None:
+        """Note who did what; `before` and `after` are views, masked here."""
+        self.connection.execute(
+            insert(audit).values(
+                workspace_id=self.workspace,
+                at_ms=self.now_ms,
+                actor=self.actor,
+                action=action,
+                subject=subject,
+                before=audited(before),
+                after=audited(after),
+            )
+        )
+
+
+class Control:
+    """The way to read and change workspaces. Everything here blocks: call it in a thread."""
+
+    def __init__(
+        self, database: Database, secrets: SecretBox, clock: Clock, folder: DataFolder
+    ) -> None:
+        self.database = database
+        self.secrets = secrets
+        self.clock = clock
+        self.folder = folder
+
+    def ensure_workspace(self) -> WorkspaceInfo:
+        """The first workspace, made where there is none; its snapshot published."""
+
+        def work(connection: Connection) -> WorkspaceInfo:
+            first = connection.execute(
+                select(workspaces).order_by(workspaces.c.created_ms).limit(1)
+            ).first()
+            if first is not None:
+                return WorkspaceInfo(id=first.id, slug=first.slug, name=first.name)
+            made = WorkspaceInfo(id=new_id("ws"), slug="default", name="Default")
+            change = Change(connection, made.id, "crossdock", self.clock.now_ms(), self.secrets)
+            connection.execute(
+                insert(workspaces).values(
+                    id=made.id, slug=made.slug, name=made.name, created_ms=change.now_ms
+                )
+            )
+            change.audit("Workspace Created", made.id, None, made)
+            raise_version(connection)
+            return made
+
+        workspace = self.database.transact(work)
+        self.publish()
+        return workspace
+
+    def change(
+        self, work: Callable[[Change], T], *, workspace: str | None = None, actor: str = "cli"
+    ) -> tuple[T, int]:
+        """Run `work` and publish; its result and the snapshot version that holds the change.
+
+        `workspace` is a slug; None means the only one.
+        """
+
+        def in_transaction(connection: Connection) -> tuple[T, int]:
+            owner = find_workspace(connection, workspace)
+            change = Change(connection, owner.id, actor, self.clock.now_ms(), self.secrets)
+            return work(change), raise_version(connection)
+
+        result, version = self.database.transact(in_transaction)
+        self.publish()
+        return result, version
+
+    def read(self, work: Callable[[Change], T], *, workspace: str | None = None) -> T:
+        """Run `work` without a new version: it must only read."""
+
+        def in_transaction(connection: Connection) -> T:
+            owner = find_workspace(connection, workspace)
+            return work(Change(connection, owner.id, "", self.clock.now_ms(), self.secrets))
+
+        return self.database.transact(in_transaction)
+
+    def publish(self) -> int:
+        return publish(self.database, self.folder, self.clock.now_ms())
+
+
+def find_workspace(connection: Connection, slug: str | None) -> WorkspaceInfo:
+    rows = connection.execute(select(workspaces).order_by(workspaces.c.created_ms)).all()
+    found = [row for row in rows if slug in (None, row.slug, row.id)]
+    if len(found) == 1:
+        return WorkspaceInfo(id=found[0].id, slug=found[0].slug, name=found[0].name)
+    if slug is None and found:
+        slugs = ", ".join(row.slug for row in found)
+        raise Misconfigured(f"there are several workspaces ({slugs}): name one with --workspace")
+    if slug is None:
+        raise Misconfigured("there is no workspace yet: `crossdock serve` makes the first")
+    raise not_found("workspace", slug)
+
+
+def find_row(change: Change, table: Table, kind: str, reference: str) -> RowMapping:
+    """The row of a slug or an id in this workspace. Raises Rejected (404) where there is none."""
+    row = (
+        change.connection.execute(
+            select(table).where(
+                table.c.workspace_id == change.workspace,
+                table.c.deleted_ms.is_(None),
+                (table.c.id == reference) | (table.c.slug == reference),
+            )
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise not_found(kind, reference)
+    return row
+
+
+def rows_of(change: Change, table: Table) -> list[RowMapping]:
+    query = select(table).where(
+        table.c.workspace_id == change.workspace, table.c.deleted_ms.is_(None)
+    )
+    return list(
+        change.connection.execute(query.order_by(table.c.created_ms, table.c.id)).mappings()
+    )
+
+
+def new_slug(change: Change, table: Table, kind: str, name: str, slug: str | None) -> str:
+    """`slug` if it is well formed and free, else one made from `name`.
+
+    Slugs of deleted things stay taken: files, schemas and counts are named after them.
+    """
+    if not name.strip() or len(name) > NAME_CHARS_MAX:
+        raise Misconfigured(
+            f"the {kind}'s name is {len(name)} characters: expected 1 to {NAME_CHARS_MAX}"
+        )
+    owned = table.c.workspace_id == change.workspace
+    taken = set(change.connection.execute(select(table.c.slug).where(owned)).scalars())
+    alive = change.connection.execute(
+        select(func.count()).select_from(table).where(owned, table.c.deleted_ms.is_(None))
+    ).scalar_one()
+    if alive >= INSTANCES_MAX:
+        raise Rejected("limit", f"a workspace holds at most {INSTANCES_MAX} {kind}s", 422)
+    if slug is None:
+        return slug_of(name, taken)
+    if slug != slug_of(slug):
+        raise Misconfigured(f"slug is {slug!r}: expected lower-case letters, digits and hyphens")
+    if slug in taken:
+        raise Rejected("conflict", f"a {kind} with the slug {slug!r} exists or existed", 409)
+    return slug
+
+
+def sealed_settings(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
+    """`given` as the card wants it, secrets sealed. Sealed values may stand in `given`."""
+    opened = {
+        name: change.secrets.open(value) if is_sealed(value) else value
+        for name, value in given.items()
+    }
+    secret = {field.name for field in card.settings if field.secret}
+    return {
+        name: change.secrets.seal(str(value)) if name in secret else value
+        for name, value in card.check(opened).items()
+    }
+
+
+def card_of(cards: dict[str, Card], kind: str, slug: str) -> Card:
+    card = cards.get(slug)
+    if card is None:
+        known = ", ".join(sorted(cards)) or "none"
+        raise Misconfigured(f"{kind} type is {slug!r}: expected one of {known}")
+    return card
+
+
+def not_found(kind: str, reference: str) -> Rejected:
+    return Rejected("not_found", f"there is no {kind} {reference!r} in this workspace", 404)

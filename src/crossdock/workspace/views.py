@@ -1,0 +1,113 @@
+"""What people and programs see of a workspace: the shapes of Segment's Public API, camelCase.
+
+Secret settings never appear in them; write keys do, as the source's people need them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from crossdock.base.ids import mask
+from crossdock.base.secrets import is_sealed
+from crossdock.catalog.cards import Card
+
+HIDDEN = "********"
+
+
+class _View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All views are frozen and spelt in camelCase outside."""
+
+
+class MetadataInfo(_View, frozen=True):
+    """The catalog entry that something is an instance of."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    categories: tuple[str, ...]
+
+
+class WorkspaceInfo(_View, frozen=True):
+    id: str
+    slug: str
+    name: str
+
+
+class SourceInfo(_View, frozen=True):
+    id: str
+    slug: str
+    name: str
+    workspace_id: str
+    enabled: bool
+    write_keys: tuple[str, ...]
+    metadata: MetadataInfo
+    settings: dict[str, Any]
+    schema_name: str
+    labels: tuple[str, ...] = ()
+
+
+class DestinationInfo(_View, frozen=True):
+    """`name` is what people called it; its kind stands in `metadata`."""
+
+    id: str
+    slug: str
+    name: str
+    workspace_id: str
+    source_id: str
+    enabled: bool
+    paused: bool
+    metadata: MetadataInfo
+    settings: dict[str, Any]
+
+
+class WarehouseInfo(_View, frozen=True):
+    id: str
+    slug: str
+    name: str
+    workspace_id: str
+    enabled: bool
+    metadata: MetadataInfo
+    settings: dict[str, Any]
+    source_ids: tuple[str, ...]
+    interval_s: int
+    policy: str
+
+
+class TokenInfo(_View, frozen=True):
+    """`token` is there once, when it is made: only its hash is kept."""
+
+    id: str
+    name: str
+    role: str
+    workspace_id: str
+    created_at: str
+    revoked_at: str | None = None
+    token: str | None = None
+
+
+def metadata_of(card: Card) -> MetadataInfo:
+    return MetadataInfo(
+        id=card.slug,
+        slug=card.slug,
+        name=card.name,
+        description=card.description,
+        categories=card.categories,
+    )
+
+
+def shown_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with sealed values hidden."""
+    return {name: HIDDEN if is_sealed(value) else value for name, value in settings.items()}
+
+
+def audited(view: msgspec.Struct | None) -> dict[str, Any] | None:
+    """A view as an audit row keeps it: write keys and tokens masked."""
+    if view is None:
+        return None
+    content: dict[str, Any] = msgspec.to_builtins(view)
+    if content.get("writeKeys"):
+        content["writeKeys"] = [mask(key) for key in content["writeKeys"]]
+    if content.get("token"):
+        content["token"] = mask(content["token"])
+    return content

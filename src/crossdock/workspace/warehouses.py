@@ -1,0 +1,206 @@
+"""Warehouses: of the whole workspace, each connected with the sources whose events it loads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from crossdock.base.clock import iso_ms
+from crossdock.base.errors import Misconfigured
+from crossdock.base.ids import new_id
+from crossdock.catalog.cards import warehouse_cards
+from crossdock.state.tables import sources, syncs, warehouse_sources, warehouses
+from crossdock.workspace.control import (
+    Change,
+    card_of,
+    find_row,
+    new_slug,
+    rows_of,
+    sealed_settings,
+)
+from crossdock.workspace.views import WarehouseInfo, metadata_of, shown_settings
+
+INTERVAL_S_MIN = 60
+INTERVAL_S_MAX = 7 * 86_400
+POLICIES = ("widen", "segment")
+
+
+def create_warehouse(
+    change: Change,
+    *,
+    type: str,  # noqa: A002 - the field's word, as in cards and views
+    settings: dict[str, Any],
+    name: str | None = None,
+    slug: str | None = None,
+    source_references: Sequence[str] | None = None,
+    interval_s: int = 3600,
+    policy: str = "widen",
+) -> WarehouseInfo:
+    """`source_references` None connects every present source; later ones connect themselves."""
+    card = card_of(warehouse_cards(), "warehouse", type)
+    _check_schedule(interval_s, policy)
+    name = name or card.name
+    slug = new_slug(change, warehouses, "warehouse", name, slug)
+    warehouse_id = new_id("whs")
+    change.connection.execute(
+        insert(warehouses).values(
+            id=warehouse_id,
+            workspace_id=change.workspace,
+            slug=slug,
+            type=type,
+            name=name,
+            enabled=True,
+            interval_s=interval_s,
+            policy=policy,
+            settings=sealed_settings(change, card, settings),
+            created_ms=change.now_ms,
+        )
+    )
+    for row in _chosen(change, source_references):
+        _connect(change, warehouse_id, row["id"])
+    made = get_warehouse(change, warehouse_id)
+    change.audit("Storage Destination Created", warehouse_id, None, made)
+    return made
+
+
+def get_warehouse(change: Change, reference: str) -> WarehouseInfo:
+    return _info(change, find_row(change, warehouses, "warehouse", reference))
+
+
+def list_warehouses(change: Change) -> list[WarehouseInfo]:
+    return [_info(change, row) for row in rows_of(change, warehouses)]
+
+
+def rename_warehouse(change: Change, reference: str, name: str) -> WarehouseInfo:
+    return _update(change, reference, "Storage Destination Modified", name=name)
+
+
+def enable_warehouse(change: Change, reference: str, enabled: bool) -> WarehouseInfo:
+    action = "Storage Destination Enabled" if enabled else "Storage Destination Disabled"
+    return _update(change, reference, action, enabled=enabled)
+
+
+def set_warehouse(
+    change: Change,
+    reference: str,
+    settings: dict[str, Any] | None = None,
+    interval_s: int | None = None,
+) -> WarehouseInfo:
+    """Change some settings, or the schedule; what is not named stays."""
+    row = find_row(change, warehouses, "warehouse", reference)
+    card = card_of(warehouse_cards(), "warehouse", row["type"])
+    interval_s = row["interval_s"] if interval_s is None else interval_s
+    _check_schedule(interval_s, row["policy"])
+    merged = sealed_settings(change, card, {**row["settings"], **(settings or {})})
+    return _update(
+        change, reference, "Storage Destination Modified", settings=merged, interval_s=interval_s
+    )
+
+
+def connect_source(change: Change, reference: str, source: str, connected: bool) -> WarehouseInfo:
+    """Load a source's events from now on, or no more; what is loaded stays."""
+    before = get_warehouse(change, reference)
+    row = find_row(change, sources, "source", source)
+    if connected and row["id"] not in before.source_ids:
+        _connect(change, before.id, row["id"])
+    elif not connected:
+        change.connection.execute(
+            delete(warehouse_sources).where(
+                warehouse_sources.c.warehouse_id == before.id,
+                warehouse_sources.c.source_id == row["id"],
+            )
+        )
+    after = get_warehouse(change, before.id)
+    change.audit("Storage Destination Modified", before.id, before, after)
+    return after
+
+
+def delete_warehouse(change: Change, reference: str) -> WarehouseInfo:
+    """The tables in the warehouse stay: they are the user's."""
+    before = get_warehouse(change, reference)
+    change.connection.execute(
+        update(warehouses)
+        .where(warehouses.c.id == before.id)
+        .values(deleted_ms=change.now_ms, enabled=False)
+    )
+    change.connection.execute(
+        delete(warehouse_sources).where(warehouse_sources.c.warehouse_id == before.id)
+    )
+    change.audit("Storage Destination Deleted", before.id, before)
+    return before
+
+
+def _chosen(change: Change, references: Sequence[str] | None) -> list[RowMapping]:
+    if references is None:
+        return rows_of(change, sources)
+    return [find_row(change, sources, "source", reference) for reference in references]
+
+
+def _connect(change: Change, warehouse_id: str, source_id: str) -> None:
+    change.connection.execute(
+        insert(warehouse_sources).values(
+            warehouse_id=warehouse_id, source_id=source_id, workspace_id=change.workspace
+        )
+    )
+
+
+def _check_schedule(interval_s: int, policy: str) -> None:
+    if not INTERVAL_S_MIN <= interval_s <= INTERVAL_S_MAX:
+        raise Misconfigured(
+            f"interval is {interval_s} s: expected {INTERVAL_S_MIN} to {INTERVAL_S_MAX}"
+        )
+    if policy not in POLICIES:
+        raise Misconfigured(f"policy is {policy!r}: expected one of {', '.join(POLICIES)}")
+
+
+def _update(change: Change, reference: str, action: str, **values: Any) -> WarehouseInfo:
+    before = get_warehouse(change, reference)
+    change.connection.execute(
+        update(warehouses).where(warehouses.c.id == before.id).values(**values)
+    )
+    after = get_warehouse(change, before.id)
+    change.audit(action, before.id, before, after)
+    return after
+
+
+def _info(change: Change, row: RowMapping) -> WarehouseInfo:
+    connected = change.connection.execute(
+        select(warehouse_sources.c.source_id)
+        .where(warehouse_sources.c.warehouse_id == row["id"])
+        .order_by(warehouse_sources.c.source_id)
+    ).scalars()
+    return WarehouseInfo(
+        id=row["id"],
+        slug=row["slug"],
+        name=row["name"],
+        workspace_id=row["workspace_id"],
+        enabled=row["enabled"],
+        metadata=metadata_of(card_of(warehouse_cards(), "warehouse", row["type"])),
+        settings=shown_settings(row["settings"]),
+        source_ids=tuple(connected),
+        interval_s=row["interval_s"],
+        policy=row["policy"],
+    )
+
+
+def list_syncs(connection: Connection, warehouse_id: str, limit: int) -> list[dict[str, Any]]:
+    """Sync history in the API's shape, the newest first."""
+    query = select(syncs).where(syncs.c.warehouse == warehouse_id)
+    rows = connection.execute(query.order_by(syncs.c.started_ms.desc(), syncs.c.id).limit(limit))
+    return [shown_sync(dict(row)) for row in rows.mappings()]
+
+
+def shown_sync(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the sync history as the API has it; `duration` in milliseconds."""
+    started, ended = row["started_ms"], row["ended_ms"]
+    return {
+        "id": row["id"],
+        "sourceId": row["source"],
+        "status": row["status"].upper(),
+        "start": iso_ms(started),
+        "end": None if ended is None else iso_ms(ended),
+        "duration": None if ended is None else ended - started,
+        "count": sum(row["rows"].values()),
+        "rows": row["rows"],
+        "notices": row["notices"],
+    }
