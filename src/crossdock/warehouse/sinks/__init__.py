@@ -1,0 +1,1 @@
+"""One module for each engine, all with the same face (contract.py) and the same test suite."""
