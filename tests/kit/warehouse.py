@@ -185,7 +185,7 @@ class World:
 
     def _query(self, statement: str) -> list[tuple[Any, ...]]:
         if self.postgres_url is None:
-            path = self.folder.warehouses / "main.duckdb"
+            path = self.folder.warehouses / "main-events.duckdb"
             path.parent.mkdir(exist_ok=True)
             with duckdb.connect(str(path)) as connection:
                 connection.execute("set TimeZone='UTC'")

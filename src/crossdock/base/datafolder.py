@@ -38,7 +38,8 @@ class DataFolder:
 
     @property
     def warehouses(self) -> Path:
-        """DuckDB files of embedded warehouses, `<slug>.duckdb`."""
+        """DuckDB files of embedded warehouses, `<slug>-events.duckdb`: with
+        its hyphen the name cannot be a schema's, which would make `shop.tracks` ambiguous."""
         return self.root / "warehouses"
 
     @property

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from crossdock.warehouse.history import SyncResult
     from crossdock.workspace.control import Control
 
+WAIT_S = 300.0
+"""A load that is running may be the schedule's: its end is worth waiting for."""
+_ASK_AGAIN_S = 0.5
 Reference = Annotated[str, typer.Argument(metavar="WAREHOUSE", help="Its slug or id.")]
 _HEAD = ("STARTED", "SOURCE", "STATUS", "SECONDS", "ROWS", "NOTICES")
 
@@ -26,12 +29,16 @@ def register(group: typer.Typer) -> None:
 
 def sync(
     reference: Reference,
+    wait_s: Annotated[
+        float, typer.Option("--wait-s", min=0, help="Wait so long for a load that is running.")
+    ] = WAIT_S,
     workspace: Workspace = None,
     as_json: Json = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Load all that stands in the log now. Ends with 1 where a source's load failed."""
+    """Load all that stands in the log now. Ends with 1 where a source's load failed, with 5 where
+    another load of this warehouse went on for longer than --wait-s."""
     import asyncio
 
     from crossdock.base import logs
@@ -42,7 +49,7 @@ def sync(
     with opened(data, config) as control:
         found = control.read(lambda c: get_warehouse(c, reference), workspace=workspace)
         control.publish()
-        results = asyncio.run(_sync(settings, control, found.id))
+        results = asyncio.run(_sync(settings, control, found.id, wait_s))
         slugs = _source_slugs(control)
     shown = [_shown(result) for result in results]
     if as_json:
@@ -74,7 +81,24 @@ def history(
         print_table(_HEAD, [_row(line, slugs) for line in past], "nothing was loaded yet")
 
 
-async def _sync(settings: Settings, control: "Control", warehouse: str) -> "list[SyncResult]":
+async def _sync(
+    settings: Settings, control: "Control", warehouse: str, wait_s: float
+) -> "list[SyncResult]":
+    """Raises Busy where another load of this warehouse outlasts `wait_s`."""
+    from crossdock.base.errors import Busy
+
+    clock = control.clock
+    until = clock.monotonic() + wait_s
+    while True:
+        try:
+            return await _sync_once(settings, control, warehouse)
+        except Busy:
+            if clock.monotonic() >= until:
+                raise
+            await clock.sleep(_ASK_AGAIN_S)
+
+
+async def _sync_once(settings: Settings, control: "Control", warehouse: str) -> "list[SyncResult]":
     from crossdock.base.snapshots import SnapshotFile
     from crossdock.log.opening import open_file_log
     from crossdock.warehouse.sync import sync_warehouse

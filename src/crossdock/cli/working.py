@@ -3,7 +3,6 @@ loudly; `serve` starts the process again, and every part goes on from what it co
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,7 +34,6 @@ def working(settings: Settings, config: Path | None) -> Body:
     """Everything behind the collector, for all partitions of this machine. `config` is handed on
     to the loads, which are processes of their own."""
     given = ["--config", str(config)] if config else []
-    sync_command = [sys.executable, "-m", "crossdock", "warehouse", "sync", *given]
 
     async def body(stop: asyncio.Event, ready: Callable[[], None]) -> None:
         from crossdock.base.secrets import SecretBox, load_or_make_key
@@ -50,9 +48,7 @@ def working(settings: Settings, config: Path | None) -> Body:
         log = open_file_log(settings, clock)
         acknowledgement = Acknowledgement(folder, "work")
         try:
-            parts = _parts(
-                settings, folder, snapshots, log, database, SecretBox(key), clock, sync_command
-            )
+            parts = _parts(settings, folder, snapshots, log, database, SecretBox(key), clock, given)
             snapshots.on_change(acknowledgement.take)
             following = Part("snapshots", lambda stop: snapshots.follow(stop, clock))
             ready()
@@ -73,7 +69,7 @@ def _parts(
     database: "Database",
     secrets: "SecretBox",
     clock: Clock,
-    sync_command: list[str],
+    given: list[str],
 ) -> list[Part]:
     from crossdock.base.addresses import AddressGuard
     from crossdock.base.sender_pyreqwest import PyreqwestSender
@@ -83,14 +79,14 @@ def _parts(
     from crossdock.process.processor import Processor
     from crossdock.process.receipts import Receipts
     from crossdock.process.tally import Tally
-    from crossdock.warehouse.schedule import Schedule
+    from crossdock.warehouse.schedule import COMMAND, Schedule
 
     guard = AddressGuard(settings.allowed_addresses, allow_private=settings.allow_private_addresses)
     sender = PyreqwestSender(guard, clock)
     delivery = Delivery(log, database, snapshots, sender, secrets, clock, settings)
     retention = Retention(log, database, snapshots, clock, settings, delivery=delivery)
     schedule = Schedule(
-        snapshots, database, folder, clock, command=sync_command, drain_s=settings.drain_s
+        snapshots, database, folder, clock, command=(*COMMAND, *given), drain_s=settings.drain_s
     )
     parts = [
         Part("deliver", delivery.run),

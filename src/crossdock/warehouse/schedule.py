@@ -19,6 +19,9 @@ _log = structlog.get_logger(__name__)
 
 POLL_S = 5.0
 INTERVAL_S_MIN = 60
+COMMAND = (sys.executable, "-m", "crossdock", "warehouse", "sync", "--wait-s", "0")
+PUT_OFF = 5
+"""Exit code of a child that found another load running, or had no answer in time."""
 CHILDREN_MAX = 2
 """Loads at the same time; each may take up to a gigabyte."""
 
@@ -34,7 +37,7 @@ class Schedule:
         folder: DataFolder,
         clock: Clock,
         *,
-        command: Sequence[str] = (sys.executable, "-m", "crossdock", "warehouse", "sync"),
+        command: Sequence[str] = COMMAND,
         drain_s: float = 20.0,
     ) -> None:
         self._snapshots = snapshots
@@ -102,7 +105,9 @@ class Schedule:
         except asyncio.CancelledError:
             await self._end(child)
             raise
-        if code:
+        if code == PUT_OFF:
+            _log.info("warehouse sync put off to its next time", warehouse=warehouse)
+        elif code:
             _log.warning("warehouse sync ended with an error", warehouse=warehouse, code=code)
 
     async def _end(self, child: asyncio.subprocess.Process) -> None:

@@ -33,7 +33,7 @@ class TestDuckDB(SinkSuite):
 def test_a_file_open_elsewhere_fails_clearly_and_its_data_waits(world: Make) -> None:
     w = world()
     w.load(track(1))
-    path = w.folder.warehouses / "main.duckdb"
+    path = w.folder.warehouses / "main-events.duckdb"
     code = "import duckdb,sys; c=duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -65,7 +65,7 @@ def test_an_index_keeps_a_column_from_widening_and_costs_only_its_values(world: 
 def test_a_file_that_is_no_database_is_named(world: Make) -> None:
     w = world()
     w.folder.warehouses.mkdir()
-    (w.folder.warehouses / "main.duckdb").write_bytes(b"no database at all" * 1000)
+    (w.folder.warehouses / "main-events.duckdb").write_bytes(b"no database at all" * 1000)
     w.send(track(1))
     (result,) = w.sync()
     assert result.status == "failure"
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_database_is_named(world: Make) -> None:
 
 def test_a_relative_path_stays_in_the_data_folder(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
-    assert path_of({}, "main", folder) == tmp_path / "warehouses" / "main.duckdb"
+    assert path_of({}, "main", folder) == tmp_path / "warehouses" / "main-events.duckdb"
     assert path_of({"path": "a/b.duckdb"}, "main", folder) == tmp_path / "a" / "b.duckdb"
     assert path_of({"path": "/srv/b.duckdb"}, "main", folder) == Path("/srv/b.duckdb")
     with pytest.raises(Misconfigured, match=r"setting path is '\.\./b\.duckdb'"):

@@ -44,7 +44,7 @@ def path_of(settings: dict[str, Any], slug: str, folder: DataFolder) -> Path:
     """
     given = settings.get("path") or ""
     if not given:
-        return folder.warehouses / f"{slug}.duckdb"
+        return folder.warehouses / f"{slug}-events.duckdb"
     if Path(given).is_absolute():
         return Path(given)
     root = folder.root.resolve()
