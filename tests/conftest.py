@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 _left_out: list[tuple[str, str]] = []
+
+
+_SHARED = "left_out"  # how a worker of pytest-xdist tells what it did not run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +55,19 @@ def _note_skip(report: pytest.TestReport | pytest.CollectReport, what: str) -> N
         report.longrepr = f"in CI nothing may be missing. {reason}"
     else:
         _left_out.append((what, reason.removeprefix("Skipped: ")))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_SHARED] = _left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for test, reason in getattr(node, "workeroutput", {}).get(_SHARED, ()):
+        if (test, reason) not in _left_out:  # every worker leaves out the same long trials
+            _left_out.append((test, reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

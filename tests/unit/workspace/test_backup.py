@@ -244,7 +244,7 @@ def test_a_load_holds_the_backup_back_so_file_and_cursor_fit(tmp_path: Path) -> 
     install(tmp_path / "data")
     folder = DataFolder(tmp_path / "data")
     folder.warehouses.mkdir()
-    (folder.warehouses / "lake.duckdb").write_bytes(b"rows")
+    (folder.warehouses / "lake-events.duckdb").write_bytes(b"rows")
     view = WarehouseView(id="whs_1", workspace="ws", slug="lake", type="duckdb", name="Lake")
     snapshot = msgspec.structs.replace(
         SnapshotFile(folder.snapshot).current, warehouses={"whs_1": view}
@@ -265,11 +265,13 @@ def test_a_load_holds_the_backup_back_so_file_and_cursor_fit(tmp_path: Path) -> 
             )
             done, _ = await asyncio.wait({copying}, timeout=0.5)
             assert not done
-            (folder.warehouses / "lake.duckdb").write_bytes(b"rows and more")
+            (folder.warehouses / "lake-events.duckdb").write_bytes(b"rows and more")
         await asyncio.wait_for(copying, SETTLE_S)
 
     asyncio.run(body())
-    assert (tmp_path / "copy" / "warehouses" / "lake.duckdb").read_bytes() == b"rows and more"
+    assert (
+        tmp_path / "copy" / "warehouses" / "lake-events.duckdb"
+    ).read_bytes() == b"rows and more"
 
 
 def plain_copy(tmp_path: Path) -> Path:
