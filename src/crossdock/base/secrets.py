@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from cryptography.fernet import Fernet, InvalidToken
 from crossdock.base.errors import Misconfigured
 
 _MARK = "$sealed"
+
+SECRET_NAME = re.compile(
+    r"auth|cookie|token|secret|passw|signature|credential|session|api[-_]?key|[-_]key$|^key$|^sig$",
+    re.IGNORECASE,
+)
+"""Headers and query members of such a name hold a secret, whoever named them."""
 
 
 class SecretBox:
@@ -28,9 +35,10 @@ class SecretBox:
         return {_MARK: self._fernet.encrypt(secret.encode()).decode()}
 
     def open(self, value: Any) -> Any:
-        """A sealed value's text; any other value as it is. Raises Misconfigured on a wrong key."""
+        """A sealed value's text; a map with its values opened; any other value as it is. Raises
+        Misconfigured on a wrong key."""
         if not is_sealed(value):
-            return value
+            return self.open_all(value) if isinstance(value, dict) else value
         try:
             return self._fernet.decrypt(value[_MARK].encode()).decode()
         except InvalidToken as error:

@@ -16,7 +16,7 @@ import msgspec
 from crossdock import __version__
 from crossdock.base.addresses import Address, AddressGuard, Target
 from crossdock.base.clock import Clock
-from crossdock.base.errors import Retryable
+from crossdock.base.errors import Permanent, Retryable
 
 USER_AGENT = f"Crossdock/{__version__}"
 RESPONSE_BYTES_MAX = 64 * 1024
@@ -25,6 +25,22 @@ RESOLVED_S_MAX = 60.0
 """How long a vetted answer of the resolver is used again."""
 RESOLVE_TIMEOUT_S = 5.0
 HOSTS_MAX = 10_000
+FRAMING_HEADERS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Ours to set: with a Content-Length of its own a request could end early, and what is left of its
+body would be read as the next one."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) -> addresses as text. Raises OSError where there are none."""
@@ -111,6 +127,13 @@ class VettedResolver:
 async def system_resolve(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
+
+
+def check_headers(request: Request) -> None:
+    """Raises Permanent (INVALID_SETTINGS) on a header that says how the request is framed."""
+    for name, _ in request.headers:
+        if name.strip().lower() in FRAMING_HEADERS:
+            raise Permanent("INVALID_SETTINGS", f"header {name[:100]!r} cannot be set")
 
 
 def failure(code: str, target: Target, detail: str) -> Retryable:

@@ -17,6 +17,7 @@ from crossdock.base.sender import (
     Resolve,
     Response,
     VettedResolver,
+    check_headers,
     failure,
 )
 
@@ -33,6 +34,7 @@ class AiohttpSender:
 
     async def send(self, request: Request, pool: str) -> Response:
         target = target_of(request.url)
+        check_headers(request)
         addresses = await self._resolver.addresses(target)
         session, pinned = self._session(pool)
         pinned.addresses[target.host] = addresses

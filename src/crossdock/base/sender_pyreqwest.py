@@ -22,6 +22,7 @@ from crossdock.base.sender import (
     Resolve,
     Response,
     VettedResolver,
+    check_headers,
     failure,
 )
 
@@ -43,6 +44,7 @@ class PyreqwestSender:
 
     async def send(self, request: Request, pool: str) -> Response:
         target = target_of(request.url)
+        check_headers(request)
         client = await self._client(pool, target)
         try:
             builder = client.request(request.method, request.url).headers(request.headers)

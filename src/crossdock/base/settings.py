@@ -8,12 +8,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from crossdock.base.errors import Misconfigured
+from crossdock.base.settings_checks import problem_of, shown
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -67,7 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["expire", "refuse"],
         Meta(
             description="What happens at 100 % of log_bytes_max: `expire` drops the oldest "
-            "segments and counts what a reader had not read; `refuse` answers 503."
+            "segments and counts what a reader had not read; `refuse` drops only what every "
+            "reader has read, and answers 503 when that is not enough."
         ),
     ] = "expire"
     log_retention_h: Annotated[
@@ -166,7 +168,16 @@ def load_settings(
         for name, value in values.items():
             _check(origin, name, value)
         merged |= values
+    if config is None and not _same_folder(merged.get("data", data), data):
+        raise Misconfigured(
+            f"setting data is {merged['data']!r} in {path}, which stands in another data folder: "
+            "expected --data, CROSSDOCK_DATA, or a file named by --config"
+        )
     return msgspec.convert(merged, Settings, strict=False)
+
+
+def _same_folder(one: Any, other: Any) -> bool:
+    return Path(str(one)).absolute() == Path(str(other)).absolute()
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -182,11 +193,17 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if required:
             raise Misconfigured(f"config file {path} does not exist") from None
         return {}
+    except NotADirectoryError:
+        return {}  # what stands where the data folder should be is refused by who opens it
+    except OSError as error:
+        raise Misconfigured(f"config file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"config file {path} is not TOML: expected UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"config file {path} is not TOML: {error}") from error
 
@@ -195,8 +212,17 @@ def _check(origin: str, name: str, value: Any) -> None:
     if name not in Settings.__struct_fields__:
         raise Misconfigured(f"unknown setting {name!r} in {origin}; see docs/reference/settings.md")
     try:
-        msgspec.convert({name: value}, Settings, strict=False)
+        converted = getattr(msgspec.convert({name: value}, Settings, strict=False), name)
+        problem = problem_of(name, converted)
     except msgspec.ValidationError as error:
-        shown = "(hidden)" if name == "secret_key" else repr(value)
-        expected = str(error).split(" - at ")[0]
-        raise Misconfigured(f"setting {name} is {shown} in {origin}: {expected}") from None
+        problem = _expected(name, str(error).split(" - at ")[0])
+    if problem is not None:
+        raise Misconfigured(f"setting {name} is {shown(name, value)!r} in {origin}: {problem}")
+
+
+def _expected(name: str, refusal: str) -> str:
+    """msgspec names a wrong word without the right ones."""
+    hint = get_type_hints(Settings)[name]
+    if get_origin(hint) is Literal:
+        return f"expected one of {', '.join(get_args(hint))}"
+    return refusal

@@ -40,7 +40,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Destination(Protocol):
     """A `destination.py`. No function touches the network, the clock or shared state."""
 
-    def limits(self, settings: Mapping[str, Any]) -> Limits: ...
+    def limits(self, settings: Mapping[str, Any]) -> Limits:
+        """Raises Misconfigured where these settings can make no request."""
+        ...
 
     def build(self, settings: Mapping[str, Any], payloads: Sequence[Payload]) -> Request:
         """One request for all `payloads` (at most `batch_events`); secrets are opened already.

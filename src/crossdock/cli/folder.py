@@ -75,11 +75,14 @@ def make_folder(folder: DataFolder) -> None:
     """Make the folder and its format file; only this user may look inside."""
     try:
         folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_format(folder)
+        if not folder.format_file.exists():
+            write_atomically(folder.format_file, f"{FORMAT_VERSION}\n".encode())
     except OSError as error:
-        raise Misconfigured(f"cannot make the data folder {folder.root}: {error}") from None
-    check_format(folder)
-    if not folder.format_file.exists():
-        write_atomically(folder.format_file, f"{FORMAT_VERSION}\n".encode())
+        reason = error.strerror or str(error)
+        raise Misconfigured(
+            f"setting data is {str(folder.root)!r}: no folder can be made or used there: {reason}"
+        ) from None
 
 
 def empty_run(folder: DataFolder) -> None:

@@ -24,14 +24,15 @@ def version(as_json: Json = False) -> None:
 
 def settings(as_json: Json = False, data: Data = None, config: Config = None) -> None:
     """Every setting as it would apply, and where it differs from its default."""
-    from crossdock.cli.reference import default_text, shown_value
+    from crossdock.base.settings_checks import shown
+    from crossdock.cli.reference import default_text
 
     found = settings_of(data, config)
     names = found.__struct_fields__
     if as_json:
-        print_json({name: shown_value(name, getattr(found, name)) for name in names})
+        print_json({name: shown(name, getattr(found, name)) for name in names})
         return
-    rows = [(name, shown_value(name, getattr(found, name)), default_text(name)) for name in names]
+    rows = [(name, shown(name, getattr(found, name)), default_text(name)) for name in names]
     marked = [
         (name, value, "" if str(value) == str(default) else f"default {default!s}")
         for name, value, default in rows

@@ -19,7 +19,7 @@ from crossdock.cli import (
     token,
     warehouse,
 )
-from crossdock.cli.exits import BUG, INTERRUPTED, of_error
+from crossdock.cli.exits import BUG, INTERRUPTED, TRY_AGAIN, of_error
 from crossdock.cli.output import print_error
 
 program = typer.Typer(
@@ -66,6 +66,16 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
         else:
             error.show(file=sys.stderr)
         return int(usage)
+    if _is_of_the_database(error):
+        said = " ".join(str(getattr(error, "orig", error)).split())
+        print_error("retryable", f"the state database does not answer: {said}", as_json=as_json)
+        return TRY_AGAIN
     traceback.print_exc()
     print_error("bug", f"{type(error).__name__}: {error}", as_json=as_json)
     return BUG
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Down, locked, full: not ours. Looked up, as most commands never import that library."""
+    library = sys.modules.get("sqlalchemy.exc")
+    return library is not None and isinstance(error, library.OperationalError)

@@ -113,12 +113,7 @@ class Lane:
         self.route = route
         self.account.version = route.version
         self.gate.use(route.limits)
-        sealed = [
-            str(route.settings[name])
-            for name, value in route.view.settings.items()
-            if route.settings.get(name) not in (None, value)
-        ]
-        self.account.redactor = Redactor(sealed)
+        self.account.redactor = Redactor.of(route.view.settings, route.settings)
 
     async def sweep(self, partition: int, floor: int) -> None:
         """Expire what stands before `floor`; returns when the cursor is durably past it."""
@@ -132,11 +127,12 @@ class Lane:
     async def attempt(self, bodies: list[memoryview], *, retry: bool) -> Attempt:
         """Send one request; the gate was entered for it. Never raises but CancelledError."""
         route = self.route
-        payloads = [payload_of(body) for body in bodies]
+        payloads: list[bytes] = []
         request: Request | None = None
         failure: Retryable | Permanent | None = None
         started_s = self.clock.monotonic()
         try:
+            payloads = [payload_of(body) for body in bodies]
             request = route.destination.build(route.settings, payloads)
             response = await self.shared.sender.send(request, self.owner.id)
             route.destination.read(response)

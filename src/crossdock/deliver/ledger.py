@@ -12,6 +12,7 @@ from collections import Counter
 
 import msgspec
 
+from crossdock.base.errors import OffsetOutOfRange
 from crossdock.base.snapshot import Snapshot
 from crossdock.deliver.books import Books, Place, read_books
 from crossdock.deliver.recount import Recount, SourceMinute, recount
@@ -21,6 +22,7 @@ from crossdock.process.receipts import received_between
 from crossdock.state.cursors import LIVE
 from crossdock.state.database import Database
 
+ATTEMPTS = 3
 SETTLED = ("accepted", "rejected", "duplicate", "suppressed", "blocked")
 
 
@@ -89,16 +91,26 @@ async def balance(
     """Everything from the minute of `since_ms` on; see retention.counts_from_ms for how far back
     counts are whole. Works while serving: the books are read in one transaction, then the logs
     only as far as the books have come."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await _balance(database, log, snapshot, since_ms)
+        except OffsetOutOfRange:  # the inbox was dropped behind process after the books were read
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _balance(database: Database, log: Log, snapshot: Snapshot, since_ms: int) -> Balance:
     books = await database.run(lambda connection: read_books(connection, since_ms))
-    pending, unreceived = await _inbox(log, books, since_ms)
+    damage: list[str] = []
+    pending, unreceived = await _inbox(log, books, since_ms, damage)
     found = await recount(log, books, _sources_of(snapshot, books), since_ms)
+    damage += found.damage
     sources = _source_lines(books, pending, unreceived, found)
     owners = _owner_lines(books, found)
     faults = [f for s in sources for f in _source_faults(s)]
     faults += [f for o in owners for f in _owner_faults(o)]
-    return Balance(
-        since_ms=since_ms, sources=sources, owners=owners, faults=faults, damage=found.damage
-    )
+    return Balance(since_ms=since_ms, sources=sources, owners=owners, faults=faults, damage=damage)
 
 
 def _sources_of(snapshot: Snapshot, books: Books) -> dict[str, frozenset[str]]:
@@ -114,7 +126,7 @@ def _sources_of(snapshot: Snapshot, books: Books) -> dict[str, frozenset[str]]:
 
 
 async def _inbox(
-    log: Log, books: Books, since_ms: int
+    log: Log, books: Books, since_ms: int, damage: list[str]
 ) -> tuple[Counter[SourceMinute], Counter[SourceMinute]]:
     """(unprocessed, and what process has settled but the receipts have yet to count)."""
     pending: Counter[SourceMinute] = Counter()
@@ -130,7 +142,7 @@ async def _inbox(
         into, start, stop = (
             (pending, settled, counted) if settled < counted else (unreceived, counted, settled)
         )
-        found = await received_between(log, partition, start, stop)
+        found = await received_between(log, partition, start, stop, damage)
         for (_, source, minute_ms), n in found.items():
             if minute_ms >= since_ms:
                 into[source, minute_ms] += n

@@ -1,22 +1,17 @@
 """What people see of a failed delivery: the request and the answer, capped, secrets taken out."""
 
-import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from crossdock.base.errors import Permanent, Retryable
+from crossdock.base.secrets import SECRET_NAME, is_sealed
 from crossdock.base.sender import Request
 
 REQUEST_CHARS_MAX = 8_192
 RESPONSE_CHARS_MAX = 4_096
 MESSAGE_CHARS_MAX = 1_000
 HIDDEN: Final = "***"
-
-_SECRET_NAME = re.compile(
-    r"auth|cookie|token|secret|passw|signature|credential|session|api[-_]?key|[-_]key$|^key$|^sig$",
-    re.IGNORECASE,
-)
 
 
 class Redactor:
@@ -25,6 +20,11 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any], opened: Mapping[str, Any]) -> "Redactor":
+        """Of the settings of a destination, as they are stored and with secrets opened."""
+        return cls(_secrets_in(stored, opened))
 
     def text(self, text: str) -> str:
         for secret in self._secrets:
@@ -35,7 +35,7 @@ class Redactor:
         """Head, then this one event's payload; `of` events stood in the request."""
         lines = [f"{request.method} {_hidden_url(request.url)}"]
         for name, value in request.headers:
-            lines.append(f"{name}: {HIDDEN if _SECRET_NAME.search(name) else value}")
+            lines.append(f"{name}: {HIDDEN if SECRET_NAME.search(name) else value}")
         note = f"(1 of {of} events in this request)\n" if of > 1 else ""
         body = payload.decode("utf-8", "replace")
         return _capped(self.text("\n".join(lines) + f"\n\n{note}{body}"), REQUEST_CHARS_MAX)
@@ -48,13 +48,23 @@ class Redactor:
         return _capped(self.text(text), MESSAGE_CHARS_MAX)
 
 
+def _secrets_in(stored: Mapping[str, Any], opened: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in stored.items():
+        if is_sealed(value):
+            text = str(opened.get(name, ""))
+            yield text
+            yield text.rpartition(" ")[2]  # of `Bearer abc` the part that is told to nobody
+        elif isinstance(value, dict):
+            yield from _secrets_in(value, opened.get(name) or {})
+
+
 def _hidden_url(url: str) -> str:
     parts = urlsplit(url)
     netloc = parts.netloc
     if "@" in netloc:
         netloc = f"{HIDDEN}@{netloc.rpartition('@')[2]}"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode([(n, HIDDEN if _SECRET_NAME.search(n) else v) for n, v in pairs], safe="*")
+    query = urlencode([(n, HIDDEN if SECRET_NAME.search(n) else v) for n, v in pairs], safe="*")
     return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, update
 
 from crossdock.base.logs import logger
 from crossdock.deliver.outcomes import Owner
@@ -10,6 +10,7 @@ from crossdock.deliver.rows import count_rows_of
 from crossdock.state import cursors, leases
 from crossdock.state.cursors import Cursor
 from crossdock.state.leases import Lease
+from crossdock.state.tables import outcomes, retries
 
 if TYPE_CHECKING:
     from crossdock.deliver.lane import Lane, Shared
@@ -78,6 +79,7 @@ def _load_or_make(
     if found is not None:
         _log.warning("the log was made anew", destination=owner.id, partition=partition)
         start = oldest  # everything in the new log is unread
+        _forget_positions(connection, owner, partition)
     cursor = Cursor(
         owner=owner.id,
         partition=partition,
@@ -88,6 +90,19 @@ def _load_or_make(
     )
     cursors.save_cursor(connection, cursor, shared.clock.now_ms(), lease)
     return cursor
+
+
+def _forget_positions(connection: Connection, owner: Owner, partition: int) -> None:
+    """The old log's offsets mean other events now. Its outcomes speak of nothing that can be read
+    any more; its retries hold their bytes and go on, at offsets that no log has."""
+    mine = (outcomes.c.owner == owner.id, outcomes.c.run == owner.run)
+    connection.execute(delete(outcomes).where(*mine, outcomes.c.partition == partition))
+    held = (retries.c.owner == owner.id, retries.c.run == owner.run)
+    connection.execute(
+        update(retries)
+        .where(*held, retries.c.partition == partition, retries.c.offset >= 0)
+        .values(offset=-retries.c.id)
+    )
 
 
 async def watch_deletion(lane: "Lane") -> None:

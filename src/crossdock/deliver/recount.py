@@ -11,11 +11,11 @@ from crossdock.base.errors import Corrupt, OffsetOutOfRange
 from crossdock.deliver.books import Books, Place
 from crossdock.deliver.chunks import Chunk, chunk_of
 from crossdock.log.contract import EVENTS, Log, Reader
+from crossdock.log.damage import after_damage, readable
 from crossdock.process.readers import TALLY
 from crossdock.state.counts import MINUTE_MS, minute_of
 from crossdock.state.cursors import Interval
 
-FETCH_BYTES = 4 << 20
 RETENTION = "retention"
 """Under this name retention keeps, as a cursor, up to where it has dropped events."""
 
@@ -47,7 +47,8 @@ async def recount(
     for partition in range(log.partitions(EVENTS)):
         reader = log.reader(EVENTS, partition)
         try:
-            whole_ms = await _whole_from_ms(reader, books.low(RETENTION, partition))
+            dropped_to = books.low(RETENTION, partition)
+            whole_ms = await _whole_from_ms(reader) if dropped_to else 0
             found.whole_ms = max(found.whole_ms, whole_ms)
             start = await reader.offset_at(since_ms) if since_ms > 0 else await reader.earliest()
             start = max(start, await reader.earliest())
@@ -124,14 +125,21 @@ def _holds(ranges: list[Interval] | tuple[Interval, ...], at: int) -> bool:
     return place >= 0 and ranges[place][0] <= at < ranges[place][1]
 
 
-async def _whole_from_ms(reader: Reader, dropped_to: int | None) -> int:
-    """Events received from then on must all be in the log. 0 where retention says that it has
-    dropped nothing: then everything must. An event is appended after it was received, so what a
-    dropped segment held came before the first append of the oldest one kept."""
-    segments = await reader.segments()
-    if not dropped_to or not segments:
-        return 0
-    return minute_of(segments[0].first_ms) + MINUTE_MS
+async def _whole_from_ms(reader: Reader) -> int:
+    """Events received from then on must all be in the log, where retention has dropped some (else
+    all must be). An event is appended after it was received, so what was dropped came before the
+    first append that is kept."""
+    offset, end = await reader.earliest(), await reader.latest()
+    while offset < end:
+        try:
+            fetched = await reader.fetch(offset, 1)
+        except OffsetOutOfRange as error:
+            offset = error.earliest
+        except Corrupt:
+            offset = await after_damage(reader, offset, end)
+        else:
+            return minute_of(fetched.frames[0].append_ms) + MINUTE_MS
+    return 0
 
 
 async def _chunks(
@@ -140,38 +148,9 @@ async def _chunks(
     end = await reader.latest()
     while offset < end:
         try:
-            chunk = chunk_of(offset, await reader.fetch(offset, FETCH_BYTES))
+            async for start, fetched in readable(reader, offset, end, damage, name):
+                yield chunk_of(start, fetched)
+                offset = fetched.next_offset
+            return
         except OffsetOutOfRange as error:  # retention moved on meanwhile
             offset = error.earliest
-            continue
-        except Corrupt as error:
-            damage.append(f"{name}: {error}")
-            offset = await _after_damage(reader, offset, end)
-            continue
-        if chunk.stop == offset:
-            return
-        yield chunk
-        offset = chunk.stop
-
-
-async def _after_damage(reader: Reader, offset: int, end: int) -> int:
-    """The next offset that can be read, found by growing steps and then halving back."""
-    step = 1
-    while offset + step < end and not await _is_readable(reader, offset + step):
-        step *= 2
-    low, high = offset + step // 2, min(offset + step, end)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if await _is_readable(reader, middle):
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-async def _is_readable(reader: Reader, offset: int) -> bool:
-    try:
-        await reader.fetch(offset, 1)
-    except Corrupt:
-        return False
-    return True

@@ -29,10 +29,13 @@ from crossdock.state.database import Database
 from crossdock.state.tables import counts, dead_letters
 
 ROUND_S = 10.0
+ROUND_S_NEARLY_FULL = 1.0
+"""From WARN_AT of the budget on: a fast sender fills the rest of a small one within seconds."""
 SWEEP_S_MAX = 60.0
 """A reader that does not move within this holds the segment back until the next round."""
 FREE_TO = 0.9
-"""With log_full=expire, segments are dropped from 100 % of the budget down to this share."""
+"""Segments are dropped down to this share of the budget: with log_full=expire from 100 % on, with
+`refuse` whenever it is passed, and then only what every reader has read."""
 WARN_AGAIN_S = 3600.0
 PURGE_S = 600.0
 DAY_MS = 24 * 3600 * 1000
@@ -64,6 +67,7 @@ class Retention:
         self._delivery = delivery
         folder = DataFolder(Path(settings.data)).log
         self._used_bytes = used_bytes or (lambda: bytes_in(folder))
+        self._is_nearly_full = False
         self._warned_s = -WARN_AGAIN_S
         self._purged_s = -PURGE_S
 
@@ -75,7 +79,8 @@ class Retention:
                     await self.round()
                 except Exception:
                     _log.exception("retention failed; it tries again")
-                pause = asyncio.ensure_future(self._clock.sleep(ROUND_S))
+                round_s = ROUND_S_NEARLY_FULL if self._is_nearly_full else ROUND_S
+                pause = asyncio.ensure_future(self._clock.sleep(round_s))
                 await asyncio.wait((stopped, pause), return_when=asyncio.FIRST_COMPLETED)
                 pause.cancel()
         finally:
@@ -86,10 +91,13 @@ class Retention:
         for partition in range(self._log.partitions(INBOX)):
             await self._drop_inbox(partition)
         used = await asyncio.to_thread(self._used_bytes)
+        self._note(used)
         self._warn(used)
         floors = await self._floors(used)
         for partition, floor in floors.items():
             await self._drop_events(partition, floor)
+        if floors:
+            self._note(await asyncio.to_thread(self._used_bytes))
         if self._clock.monotonic() - self._purged_s >= PURGE_S or floors:
             self._purged_s = self._clock.monotonic()
             await self._purge()
@@ -108,16 +116,30 @@ class Retention:
 
     async def _floors(self, used: int) -> dict[int, int]:
         """Partition -> where its events begin when this round is over."""
-        old_ms = self._clock.now_ms() - self._settings.log_retention_h * 3600 * 1000
-        excess = 0
-        if self._settings.log_full == "expire" and used >= self._settings.log_bytes_max:
-            excess = used - int(self._settings.log_bytes_max * FREE_TO)
+        settings = self._settings
+        old_ms = self._clock.now_ms() - settings.log_retention_h * 3600 * 1000
+        free_to = int(settings.log_bytes_max * FREE_TO)
+        expires = settings.log_full == "expire"
+        excess = used - free_to if used >= (settings.log_bytes_max if expires else free_to) else 0
+        read_to = {} if expires or excess <= 0 else await self._read_by_all()
         floors: dict[int, int] = {}
         for partition, segment in await self._sealed():
-            if segment.last_ms < old_ms or excess > 0:
+            is_old = segment.last_ms < old_ms
+            may_go = expires or segment.next_offset <= read_to.get(partition, 0)
+            if is_old or (excess > 0 and may_go):
                 floors[partition] = segment.next_offset
                 excess -= segment.bytes
         return floors
+
+    async def _read_by_all(self) -> dict[int, int]:
+        """Partition -> the offset that every reader of events has passed."""
+        passed: dict[int, int] = {}
+        for cursor in await self._database.run(load_cursors):
+            is_reader = cursor.owner not in (RETENTION, *INBOX_READERS)
+            if is_reader and cursor.log_id == self._log.log_id:
+                known = passed.get(cursor.partition, cursor.low)
+                passed[cursor.partition] = min(known, cursor.low)
+        return passed
 
     async def _sealed(self) -> list[tuple[int, Segment]]:
         """Sealed segments of all partitions, the oldest first."""
@@ -188,10 +210,14 @@ class Retention:
         except TimeoutError:
             return False
 
-    def _warn(self, used: int) -> None:
+    def _note(self, used: int) -> None:
         budget = self._settings.log_bytes_max
         LOG_USED_BYTES.set(used)
         LOG_FULL_RATIO.set(used / budget)
+        self._is_nearly_full = used >= budget * WARN_AT
+
+    def _warn(self, used: int) -> None:
+        budget = self._settings.log_bytes_max
         now_s = self._clock.monotonic()
         if used >= budget * WARN_AT and now_s - self._warned_s >= WARN_AGAIN_S:
             self._warned_s = now_s

@@ -53,6 +53,8 @@ class _Retrier:
     def _wait_s(self) -> float:
         lane = self._lane
         account, gate = lane.account, lane.gate
+        if gate.rows == 0:
+            gate.circuit.draining = False  # what comes later, also sent again, is not held back
         if gate.rows <= len(account.in_flight) or lane.route.waits:
             return NEVER
         if account.shifting_ms and not gate.circuit.is_open:

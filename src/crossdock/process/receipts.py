@@ -14,6 +14,7 @@ from crossdock.base.logs import logger
 from crossdock.base.metrics import INBOX_GAPS
 from crossdock.base.records import unpack_inbox
 from crossdock.log.contract import INBOX, Log, Reader
+from crossdock.log.damage import readable
 from crossdock.process.readers import COMMIT_EVERY_S, RECEIPTS
 from crossdock.process.waiting import pause, until_more
 from crossdock.state.counts import CountRow, add_counts, minute_of
@@ -103,8 +104,10 @@ class _Commit:
         save_cursor(connection, self._cursor, self._now_ms)
 
 
-async def received_between(log: Log, partition: int, start: int, stop: int) -> Received:
-    """Events in the inbox records of [start, stop).
+async def received_between(
+    log: Log, partition: int, start: int, stop: int, damage: list[str]
+) -> Received:
+    """Events in the inbox records of [start, stop); what cannot be read is named in `damage`.
 
     The ledger's unprocessed events are those from the cursor `process` to the cursor `receipts`,
     both read in the transaction that read the counts; where receipts lag behind process, what
@@ -113,14 +116,10 @@ async def received_between(log: Log, partition: int, start: int, stop: int) -> R
     received: Received = Counter()
     reader = log.reader(INBOX, partition)
     try:
-        while start < stop:
-            fetched = await reader.fetch(start, FETCH_BYTES)
-            if fetched.next_offset == start:
-                break
+        async for _, fetched in readable(reader, start, stop, damage, f"{INBOX}/{partition}"):
             for frame in fetched.frames:
                 inside = sum(1 for offset in frame.offsets if offset < stop)
                 _count(received, frame.records[:inside])
-            start = fetched.next_offset
     finally:
         await reader.close()
     return received

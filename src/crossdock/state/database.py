@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 30_000
 POSTGRES_POOL = 4
+CONNECT_S_MAX = 10
+"""PostgreSQL's own default waits for a silent host for minutes."""
 
 
 class Database:
@@ -44,7 +46,12 @@ def _make_engine(url: str) -> Engine:
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=POSTGRES_POOL, pool_pre_ping=True)
+        return create_engine(
+            url,
+            pool_size=POSTGRES_POOL,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_S_MAX},
+        )
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)

@@ -13,6 +13,11 @@ LEASE_MS = 15_000
 """How long a lease holds without renewal. Renew at a third of it."""
 
 
+AHEAD_MS_MAX = 600_000
+"""No lease is taken for longer: one that ends later was written before the clock was set back,
+and would bind everybody until that time comes again."""
+
+
 class Lease(NamedTuple):
     """`generation` grows with every change of hands; it is what commits name."""
 
@@ -42,7 +47,9 @@ def acquire(
                 "generation": leases.c.generation + 1,
                 "expires_ms": now_ms + ttl_ms,
             },
-            where=(leases.c.holder == holder) | (leases.c.expires_ms <= now_ms),
+            where=(leases.c.holder == holder)
+            | (leases.c.expires_ms <= now_ms)
+            | (leases.c.expires_ms > now_ms + AHEAD_MS_MAX),
         ).returning(leases.c.generation)
     ).scalar()
     return None if taken is None else Lease(name, holder, taken, now_ms + ttl_ms)

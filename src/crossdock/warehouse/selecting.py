@@ -1,14 +1,17 @@
 """Which events of the log a warehouse takes: those of its sources, unless the call's
-`integrations.Warehouses` says otherwise. `All: false` holds nothing back from a warehouse."""
+`integrations.Warehouses` says otherwise. `All: false` holds nothing back from a warehouse. Calls
+that have no table there (RudderStack's `merge`) are filtered."""
 
 from typing import Any
 
 import msgspec
 
 from crossdock.base.records import EventHead, Kind, kind_of, unpack_event
+from crossdock.catalog.cards import CALLS
 
 DELIVERED = "delivered"
 FILTERED = "FILTERED_BY_INTEGRATIONS_OBJECT"
+UNSUPPORTED = "UNSUPPORTED_EVENT_TYPE"
 NOT_OURS = ""
 
 
@@ -22,7 +25,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 def reason_of(
     record: bytes | memoryview, sources: frozenset[str], warehouse: str
 ) -> tuple[EventHead | None, str, memoryview | None]:
-    """(head, DELIVERED or FILTERED, body), or (None, NOT_OURS, None).
+    """(head, DELIVERED, FILTERED or UNSUPPORTED, body), or (None, NOT_OURS, None).
 
     Not ours: other sources' events, rejected events, summaries. These are not `read` at all.
     """
@@ -31,6 +34,8 @@ def reason_of(
     head, body = unpack_event(record)
     if head.source not in sources:
         return None, NOT_OURS, None
+    if head.type not in CALLS:
+        return head, UNSUPPORTED, body
     if head.has_integrations and not is_wanted(_decode(body).integrations, warehouse):
         return head, FILTERED, body
     return head, DELIVERED, body

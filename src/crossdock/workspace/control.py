@@ -12,7 +12,7 @@ from crossdock.base.clock import Clock
 from crossdock.base.datafolder import DataFolder
 from crossdock.base.errors import Misconfigured, Rejected
 from crossdock.base.ids import new_id, slug_of
-from crossdock.base.secrets import SecretBox, is_sealed
+from crossdock.base.secrets import SECRET_NAME, SecretBox
 from crossdock.catalog.cards import Card
 from crossdock.state.database import Database
 from crossdock.state.tables import audit, workspaces
@@ -188,16 +188,19 @@ def new_slug(change: Change, table: Table, kind: str, name: str, slug: str | Non
 
 
 def sealed_settings(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as the card wants it, secrets sealed. Sealed values may stand in `given`."""
-    opened = {
-        name: change.secrets.open(value) if is_sealed(value) else value
-        for name, value in given.items()
-    }
+    """`given` as the card wants it, secrets sealed: whole settings that the card calls secret, and
+    of maps the values whose names speak of one. Sealed values may stand in `given`."""
     secret = {field.name for field in card.settings if field.secret}
-    return {
-        name: change.secrets.seal(str(value)) if name in secret else value
-        for name, value in card.check(opened).items()
-    }
+    checked = card.check(change.secrets.open_all(given))
+    return {name: _sealed(change, value, name in secret) for name, value in checked.items()}
+
+
+def _sealed(change: Change, value: Any, is_secret: bool) -> Any:
+    if is_secret:
+        return change.secrets.seal(str(value))
+    if isinstance(value, dict):
+        return {n: _sealed(change, v, bool(SECRET_NAME.search(n))) for n, v in value.items()}
+    return value
 
 
 def card_of(cards: dict[str, Card], kind: str, slug: str) -> Card:

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import RowMapping, update
 
 from crossdock.base.ids import new_id
-from crossdock.catalog.cards import destination_cards
+from crossdock.catalog.cards import Card, destination_cards
+from crossdock.catalog.contract import load_destination
 from crossdock.state.tables import destinations, sources
 from crossdock.workspace.control import (
     Change,
@@ -44,7 +45,7 @@ def create_destination(
             label=label,
             enabled=enabled,
             paused=False,
-            settings=sealed_settings(change, card, settings),
+            settings=_usable(change, card, settings),
             created_ms=change.now_ms,
         )
     )
@@ -81,7 +82,7 @@ def set_destination(change: Change, reference: str, settings: dict[str, Any]) ->
     """Change some settings; those not named stay."""
     row = find_row(change, destinations, "destination", reference)
     card = card_of(destination_cards(), "destination", row["type"])
-    merged = sealed_settings(change, card, {**row["settings"], **settings})
+    merged = _usable(change, card, {**row["settings"], **settings})
     return _update(change, reference, "Integration Modified", settings=merged)
 
 
@@ -95,6 +96,13 @@ def delete_destination(change: Change, reference: str) -> DestinationInfo:
     )
     change.audit("Integration Deleted", before.id, before)
     return before
+
+
+def _usable(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
+    """`given`, sealed. Raises Misconfigured where the destination could make no request of it."""
+    sealed = sealed_settings(change, card, given)
+    load_destination(card.slug).limits(change.secrets.open_all(sealed))
+    return sealed
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> DestinationInfo:

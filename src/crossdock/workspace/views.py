@@ -98,7 +98,13 @@ def metadata_of(card: Card) -> MetadataInfo:
 
 def shown_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with sealed values hidden."""
-    return {name: HIDDEN if is_sealed(value) else value for name, value in settings.items()}
+    return {name: _shown(value) for name, value in settings.items()}
+
+
+def _shown(value: Any) -> Any:
+    if is_sealed(value):
+        return HIDDEN
+    return shown_settings(value) if isinstance(value, dict) else value
 
 
 def audited(view: msgspec.Struct | None) -> dict[str, Any] | None:

@@ -128,6 +128,8 @@ def test_malformed_requests_are_refused_for_good(make: Make) -> None:
         for request in (
             Request(method="POST", url="ftp://x/"),
             Request(method="POST", url=good, headers=(("X", "a\r\nY: b"),)),
+            Request(method="POST", url=good, headers=(("content-Length", "3"),), body=b"long"),
+            Request(method="POST", url=good, headers=(("Transfer-Encoding", "chunked"),)),
         ):
             with pytest.raises(Permanent) as refusal:
                 await sender.send(request, "p")

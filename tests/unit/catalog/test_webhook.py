@@ -59,6 +59,22 @@ def test_settings_out_of_range_are_refused(given: dict[str, object]) -> None:
         settings(**given)
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"url": "ftp://hook.example/"}, "setting url is 'ftp://hook.example/'"),
+        ({"url": "https://0x7f.1/"}, "expected an IPv4 address as four decimal numbers"),
+        ({"headers": {"Content-Length": "3"}}, "header 'Content-Length' cannot be set"),
+    ],
+)
+def test_settings_that_make_no_request_are_the_operators_matter(
+    given: dict[str, object], problem: str
+) -> None:
+    """Not the events': they would all die of it."""
+    with pytest.raises(Misconfigured, match=problem):
+        WEBHOOK.limits(settings(**given))
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_2xx_took_it(status: int) -> None:
     WEBHOOK.read(Response(status=status))

@@ -105,6 +105,16 @@ def test_an_unforeseen_error_says_that_it_is_our_fault(
     assert "ZeroDivisionError: nobody thought of this" in err
 
 
+def test_a_state_database_that_does_not_answer_may_be_tried_again(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSDOCK_STATE_URL", "postgresql://me:topsecret@127.0.0.1:1/x")
+    code, _, err = shell("source", "list")
+    assert code == exits.TRY_AGAIN
+    assert "error: the state database does not answer: " in err
+    assert (err.count("\n"), "topsecret" in err) == (1, False)
+
+
 def test_newer_data_is_refused_by_every_command(shell: Shell) -> None:
     shell.json("source", "create", "--name", "Shop")
     (shell.data / "format").write_text("99")

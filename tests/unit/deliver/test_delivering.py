@@ -110,19 +110,24 @@ def test_a_refused_event_becomes_a_dead_letter_with_request_and_answer(tmp_path:
             destination(
                 settings={
                     "shared_secret": secret,
-                    "headers": {"Authorization": "Bearer abc", "X-Team": "shop"},
+                    "headers": {
+                        "Authorization": world.secrets.seal("Bearer tok-12345"),
+                        "X-Team": "shop",
+                    },
                     "url": "https://hook.example/a?token=abc&page=1",
                 }
             )
         )
-        world.sender.answers["dst_1"] = status(400)
+        echo = b"no such user: tok-12345"
+        world.sender.answers["dst_1"] = lambda _: Response(status=400, body=echo)
         async with world.delivering():
             (ident,) = await world.add(1)
             await world.pass_time(1)
             assert world.totals() == {"read": 1, "dead": 1}
+            assert ("Authorization", "Bearer tok-12345") in world.sender.requests["dst_1"][0].headers
             (letter,) = world.rows(dead_letters)
             assert (letter.reason, letter.status, letter.message_id) == ("400", 400, ident)
-            assert letter.response == "the answer"
+            assert letter.response == "no such user: ***"
             head, _, sent = letter.request.partition("\n\n")
             assert head.splitlines() == [
                 "POST https://hook.example/a?token=***&page=1",

@@ -86,6 +86,66 @@ def test_rule_11_with_refuse_a_full_budget_drops_nothing(tmp_path: Path) -> None
     run(body())
 
 
+def test_rule_11_with_refuse_only_what_every_reader_has_read_makes_room(tmp_path: Path) -> None:
+    """Else nothing would be taken again before log_retention_h is over."""
+
+    async def body() -> None:
+        world = World(tmp_path, log_bytes_max=16 * MIB, log_full="refuse")
+        world.publish(destination("dst_ok"), destination("dst_paused", paused=True))
+        async with world.delivering() as delivery:
+            for _ in range(30):
+                await world.add(100)
+                await world.pass_time(20)
+            await one_round(world, used=16 * MIB, delivery=delivery)
+            assert await world.log.reader(EVENTS, 0).earliest() == 0
+            world.publish(destination("dst_paused"))
+            await world.pass_time(60)
+            await one_round(world, used=16 * MIB, delivery=delivery)
+            assert await world.log.reader(EVENTS, 0).earliest() > 0
+            assert world.totals("dst_paused") == {"read": 3000, "delivered": 3000}
+            assert world.totals("dst_ok") == {"read": 3000, "delivered": 3000}
+
+    run(body())
+
+
+def test_rounds_come_faster_when_the_budget_is_nearly_used(tmp_path: Path) -> None:
+    async def body() -> None:
+        world = World(tmp_path, log_bytes_max=100 * MIB)
+        used, looks, stop = 10 * MIB, 0, asyncio.Event()
+
+        def measured() -> int:
+            nonlocal looks
+            looks += 1
+            return used
+
+        reader = Retention(
+            world.log,
+            world.database,
+            world.snapshots,
+            world.clock,
+            world.settings,
+            used_bytes=measured,
+        )
+        task = asyncio.create_task(reader.run(stop))
+
+        async def rounds_in(seconds: int) -> int:
+            before = looks
+            for _ in range(seconds):
+                await world.pass_time(1)
+                await asyncio.sleep(0.002)  # measured in a thread
+            return looks - before
+
+        await rounds_in(1)
+        assert await rounds_in(20) <= 3
+        used = 85 * MIB
+        await rounds_in(10)
+        assert await rounds_in(20) >= 10
+        stop.set()
+        await task
+
+    run(body())
+
+
 def test_rule_11_age_drops_what_is_older_whoever_has_not_read_it(tmp_path: Path) -> None:
     async def body() -> None:
         world = World(tmp_path, log_retention_h=1)

@@ -240,3 +240,23 @@ def test_a_paused_destination_waits_and_its_retry_time_stands_still(tmp_path: Pa
             assert world.totals() == {"read": 8, "delivered": 8}
 
     run(body())
+
+
+def test_once_the_rows_of_an_outage_are_drained_later_retries_are_not_held_back(
+    tmp_path: Path,
+) -> None:
+    async def body() -> None:
+        world = World(tmp_path)
+        world.publish(destination())
+        async with world.delivering() as delivery:
+            world.sender.answers["dst_1"] = status(500)
+            await world.add(100)
+            await world.pass_time(60)
+            circuit = delivery._lanes["dst_1"].gate.circuit
+            assert circuit.is_open
+            world.sender.answers["dst_1"] = ok
+            await world.pass_time(1200)
+            assert world.totals()["delivered"] == 100
+            assert (circuit.is_open, circuit.draining) == (False, False)
+
+    run(body())

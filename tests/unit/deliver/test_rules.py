@@ -240,6 +240,33 @@ def test_rule_12_a_deleted_destination_keeps_its_cursor_until_all_is_counted(
     run(body())
 
 
+def test_rule_3_a_log_made_anew_is_read_from_its_start_and_old_retries_go_on(
+    tmp_path: Path,
+) -> None:
+    """Rule 3: with another log id the same offsets are other events."""
+
+    async def body() -> None:
+        world = World(tmp_path)
+        world.publish(destination())
+        world.sender.answers["dst_1"] = status(503)
+        async with world.delivering():
+            before = await world.add(3)
+            await world.pass_time(1)
+            assert world.totals() == {"read": 3, "retrying": 3}
+        world.log = MemoryLog(1, world.clock)
+        world.writers.clear()
+        after = await world.add(3)
+        async with world.delivering():
+            await world.pass_time(1)
+            world.sender.answers["dst_1"] = ok
+            await world.pass_time(600)
+            assert sorted(world.sender.taken["dst_1"]) == sorted(before + after)
+            assert world.totals() == {"read": 6, "delivered": 6}
+            assert world.cursor().log_id == world.log.log_id
+
+    run(body())
+
+
 def test_rule_13_sending_a_dead_letter_again_moves_one_unit_in_its_own_minute(
     tmp_path: Path,
 ) -> None:

@@ -85,7 +85,7 @@ def test_the_source_equation_balances_by_minute(tmp_path: Path, database: Databa
         await world.receive(single(track("late")), batch([track("later"), {}]))
         await learn(world, database)
         process, receipts = low(world, database, PROCESS), low(world, database, RECEIPTS)
-        unprocessed = await received_between(world.log, 0, process, receipts)
+        unprocessed = await received_between(world.log, 0, process, receipts, [])
         minute = NOW_MS - NOW_MS % 60_000
         assert unprocessed == {("acme", "shop", minute): 3}
         minutes: Counter[int] = Counter()

@@ -75,3 +75,10 @@ def test_a_lease_that_never_was_is_fenced(database: Database) -> None:
     never = leases.Lease("process/9", "a", 1, 0)
     with pytest.raises(Fenced, match="now none"):
         database.transact(lambda c: leases.check(c, never))
+
+
+def test_a_lease_from_before_the_clock_was_set_back_binds_nobody(database: Database) -> None:
+    year_ms = 365 * 24 * 3600 * 1000
+    take(database, "a", year_ms)
+    assert take(database, "b", 0).generation == 2
+    assert take(database, "c", 0) is None

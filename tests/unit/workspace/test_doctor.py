@@ -1,6 +1,7 @@
 """Doctor: a healthy installation has no finding; each test breaks one thing, and it is named."""
 
 import asyncio
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,13 @@ from crossdock.base.records import InboxHead, Kind, SummaryHead, pack
 from crossdock.base.secrets import SecretBox, new_key
 from crossdock.base.settings import Settings
 from crossdock.base.snapshot import DestinationView, Snapshot, WarehouseView
+from crossdock.deliver.recount import RETENTION
+from crossdock.deliver.sweeping import EXPIRED
 from crossdock.log.contract import EVENTS, INBOX
 from crossdock.log.opening import open_file_log
+from crossdock.process.readers import PROCESS
 from crossdock.state import migrate
+from crossdock.state.counts import CountRow, add_counts
 from crossdock.state.cursors import Cursor, save_cursor
 from crossdock.state.tables import dead_letters, destinations, syncs
 from crossdock.workspace.doctor import data, machine, reach, readers
@@ -137,6 +142,15 @@ def test_a_slow_disk_is_named_with_its_time(
     finding = broken(with_probe(patient, sync_s=lambda _: seconds), machine.sync)
     assert finding.severity == severity
     assert f"{seconds * 1000:.1f} ms" in finding.text
+
+
+def test_a_disk_that_takes_nothing_is_an_error(patient: Patient) -> None:
+    def full(_: Path) -> float:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    finding = broken(with_probe(patient, sync_s=full), machine.sync)
+    assert finding.severity == "error"
+    assert finding.text.endswith(": No space left on device")
 
 
 def test_the_time_of_a_sync_is_measured_and_leaves_nothing(tmp_path: Path) -> None:
@@ -297,6 +311,28 @@ def test_a_cursor_of_another_log_is_an_error(patient: Patient) -> None:
     cursor = Cursor(owner="tally", partition=0, log_id="log_other", low=0)
     patient.database.transact(lambda c: save_cursor(c, cursor, 1))
     assert "another log" in broken(patient, readers.lag).text
+
+
+@pytest.mark.parametrize("owner", [PROCESS, RETENTION])
+def test_marks_of_the_worker_are_no_readers_of_events_that_lag(
+    patient: Patient, owner: str
+) -> None:
+    """That of process is a place in the inbox; that of retention is where the events begin."""
+    cursor = Cursor(owner=owner, partition=0, log_id=patient.log.log_id, low=0)
+    patient.database.transact(lambda c: save_cursor(c, cursor, 1))
+    findings = found(
+        later(patient, 4000), readers.lag, async_setup=lambda: append_events(patient, 0)
+    )
+    assert [f.severity for f in findings] == ["ok"]
+
+
+def test_events_that_expired_unread_are_a_warning(patient: Patient) -> None:
+    view = WarehouseView(id="whs_1", workspace="ws", slug="lake", type="duckdb", name="Lake")
+    snapshot = msgspec.structs.replace(patient.snapshot, warehouses={"whs_1": view})
+    row = CountRow("ws", "src", "whs_1", "live", NOW_MS, "dead", "track", "", EXPIRED, 7)
+    patient.database.transact(lambda c: add_counts(c, [row]))
+    finding = broken(replace(patient, snapshot=snapshot), readers.expired)
+    assert "7 events of 24 hours expired before lake had read them" in finding.text
 
 
 def test_dead_letters_of_the_last_day_are_a_warning(patient: Patient) -> None:

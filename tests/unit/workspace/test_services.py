@@ -62,12 +62,22 @@ STORE = Card(
 )
 
 
+class Hook:
+    """The code behind the card."""
+
+    @staticmethod
+    def limits(settings: dict[str, Any]) -> None:
+        if "nowhere" in settings["url"]:
+            raise Misconfigured(f"setting url is {settings['url']!r}")
+
+
 @pytest.fixture
 def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for module in ("destinations", "publish"):
         monkeypatch.setattr(
             f"crossdock.workspace.{module}.destination_cards", lambda: {"hook": HOOK}
         )
+    monkeypatch.setattr("crossdock.workspace.destinations.load_destination", lambda _: Hook)
     monkeypatch.setattr("crossdock.workspace.warehouses.warehouse_cards", lambda: {"store": STORE})
     control = make_control(tmp_path / "data")
     yield control

@@ -7,6 +7,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
 
 from crossdock.base.errors import Busy, Fenced, Retryable
 from crossdock.log.contract import Done
@@ -51,7 +53,8 @@ class Committer:
         self._is_stopping = False
         self._is_fenced = False
         self._ended: Exception | None = None
-        self._wake = threading.Event()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._wake = partial(self._wakes.put, None)
         self._never = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"commit {writer.folder.name}", daemon=True
@@ -73,8 +76,9 @@ class Committer:
         self._waiting_bytes = waiting
         self._queue.append((record, done))
         if self._is_idle:
+            # Not at once: what else arrived in this turn of the loop is to share the commit.
             self._is_idle = False
-            self._wake.set()
+            self._loop.call_soon(self._wake)
 
     def put_many(self, records: Sequence[bytes], done: Done) -> None:
         """Several records that stand in one frame: all or none. Raises as `put_one`."""
@@ -93,7 +97,7 @@ class Committer:
         self._queue.append((records, done))
         if self._is_idle:
             self._is_idle = False
-            self._wake.set()
+            self._wake()
 
     def _refuse(self) -> None:
         ended = self._ended
@@ -119,12 +123,12 @@ class Committer:
     def fence(self) -> None:
         """There is a newer owner: stop and let go, also when idle. From any thread."""
         self._is_fenced = True
-        self._wake.set()
+        self._wake()
 
     async def close(self) -> None:
         """Commit what waits, then let go of the partition."""
         self._is_stopping = True
-        self._wake.set()
+        self._wake()
         await asyncio.to_thread(self._thread.join)
         if self._ended is None:
             self._ended = RuntimeError(f"the appender of {self.writer.folder} is closed")
@@ -158,10 +162,9 @@ class Committer:
     def _await_work(self) -> None:
         if self._queue:
             return
-        self._wake.clear()
         self._is_idle = True
         if not (self._queue or self._is_stopping or self._is_fenced):
-            self._wake.wait()
+            self._wakes.get()
         self._is_idle = False
 
     def _commit(self) -> bool:

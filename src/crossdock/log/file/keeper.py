@@ -13,7 +13,9 @@ from crossdock.log.usage import Guard
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.05
-MEASURE_TICKS = 20
+IDLE_TICK_S = 0.25
+"""While nothing was appended since the last look: a newer owner is noticed within this."""
+MEASURE_S = 1.0
 
 
 class Keeper:
@@ -48,13 +50,17 @@ class Keeper:
             self._thread.join()
 
     def _run(self) -> None:
-        ticks = 0
-        while not self._stop.wait(TICK_S):
-            ticks += 1
-            if ticks % MEASURE_TICKS == 0:
+        tick_s, since_s, seen = TICK_S, 0.0, 0
+        while not self._stop.wait(tick_s):
+            since_s += tick_s
+            if since_s >= MEASURE_S:
+                since_s = 0.0
                 self._guard.refresh()
             with self._lock:
                 committers = list(self._committers)
+            ends = sum(committer.writer.next_offset for committer in committers)
+            tick_s = TICK_S if ends != seen else IDLE_TICK_S
+            seen = ends
             for committer in committers:
                 with self._lock:
                     if committer in self._committers:

@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from crossdock.base.clock import Clock
+from crossdock.base.errors import Corrupt
 from crossdock.log.contract import Fetched, Frame, Segment
 from crossdock.log.file import frame, segment
 from crossdock.log.file.frame import Decoder
@@ -63,9 +64,15 @@ class FileReader:
         while True:
             file, end = view.open_segment(base), view.end_of(base, mark)
             before = len(frames)
-            expected, position, room = self._read_segment(
-                file, position, end, expected, room, frames
-            )
+            try:
+                expected, position, room = self._read_segment(
+                    file, position, end, expected, room, frames
+                )
+            except Corrupt:
+                if not frames:
+                    raise
+                # What stands before the damage is not to suffer from it.
+                return Fetched(frames, frames[-1].offsets[-1] + 1, mark.next_offset)
             if room <= 0 or expected >= mark.next_offset:
                 break
             if position < end:

@@ -18,7 +18,8 @@ INDEX_EVERY_BYTES = 256 << 10
 WALK_BYTES = 128 << 10
 OPEN_SEGMENTS_MAX = 16
 POLL_S_MIN = 0.001
-POLL_S_MAX = 0.025
+POLL_S_MAX = 0.04
+"""What an event that comes after a silence may wait for; 25 looks a second cost next to nothing."""
 POLL_S_OWN = 0.25
 """With a writer in this process, which wakes waiters itself, until it is fenced unnoticed."""
 

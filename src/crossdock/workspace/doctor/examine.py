@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     data.snapshot,
     readers.lag,
     readers.dead,
+    readers.expired,
     readers.loads,
     reach.reach,
 )

@@ -65,7 +65,11 @@ async def disk(patient: Patient) -> list[Finding]:
 
 async def sync(patient: Patient) -> list[Finding]:
     """How long the disk takes to make an event durable."""
-    seconds = await asyncio.to_thread(patient.probes.sync_s, patient.folder.root)
+    try:
+        seconds = await asyncio.to_thread(patient.probes.sync_s, patient.folder.root)
+    except OSError as failed:
+        text = f"nothing can be written to {patient.folder.root}: {failed.strerror or failed}"
+        return [error("sync", text, "Free room on the disk; check that it is mounted writable.")]
     text = f"one fdatasync takes {seconds * 1000:.1f} ms (median of {SYNC_TRIALS})"
     remedy = (
         "Use a local SSD or a volume with more operations a second; network disks and "

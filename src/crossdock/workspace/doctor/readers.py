@@ -1,6 +1,7 @@
 """Checks of those who read the log: how old is the oldest event each has not settled."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -8,16 +9,19 @@ from sqlalchemy import Connection, func, select
 
 from crossdock.base.errors import OffsetOutOfRange
 from crossdock.base.records import Kind, kind_of, unpack_summary
+from crossdock.base.snapshot import DestinationView, WarehouseView
+from crossdock.deliver.recount import RETENTION
+from crossdock.deliver.sweeping import EXPIRED
 from crossdock.log.contract import EVENTS, INBOX, Reader
+from crossdock.process.readers import INBOX_READERS
 from crossdock.state.cursors import Cursor, load_cursors
-from crossdock.state.tables import dead_letters, syncs
+from crossdock.state.tables import counts, dead_letters, syncs
 from crossdock.workspace.doctor.findings import Finding, Patient, error, ok, warning
 
 LAG_S_WARN = 300
 LAG_S_ERROR = 3600
 DEAD_WINDOW_MS = 24 * 3_600_000
 _LOOK_BYTES = 1
-_INBOX_READERS = ("receipts",)
 
 
 class Place(NamedTuple):
@@ -61,7 +65,9 @@ async def lag(patient: Patient) -> list[Finding]:
 
 
 def _place_of(patient: Patient, cursor: Cursor) -> Place | None:
-    topic = INBOX if cursor.owner in _INBOX_READERS else EVENTS
+    if cursor.owner == RETENTION:
+        return None  # a mark of how far it got, not a reader that lags
+    topic = INBOX if cursor.owner in INBOX_READERS else EVENTS
     name, slack_s = cursor.owner, 0
     if cursor.owner in patient.snapshot.destinations:
         destination = patient.snapshot.destinations[cursor.owner]
@@ -151,6 +157,38 @@ async def dead(patient: Patient) -> list[Finding]:
             )
         )
     return findings or [ok("dead_letters", "no event was given up in 24 hours")]
+
+
+async def expired(patient: Patient) -> list[Finding]:
+    """Events of the last day that retention dropped before a reader came to them."""
+    since = patient.clock.now_ms() - DEAD_WINDOW_MS
+
+    def read(connection: Connection) -> list[tuple[str, int]]:
+        query = (
+            select(counts.c.owner, func.sum(counts.c.count))
+            .where(counts.c.reason == EXPIRED, counts.c.minute_ms >= since)
+            .group_by(counts.c.owner)
+        )
+        return [(owner, int(count)) for owner, count in connection.execute(query)]
+
+    snapshot = patient.snapshot
+    views: dict[str, DestinationView | WarehouseView] = {}
+    views |= snapshot.destinations
+    views |= snapshot.warehouses
+    findings = [
+        warning(
+            "expired",
+            f"{count} events of 24 hours expired before {_slug(views, owner)} had read them",
+            "Mend or resume that reader, and give the log more room: log_bytes_max, "
+            'log_retention_h, or log_full = "refuse".',
+        )
+        for owner, count in await patient.database.run(read)
+    ]
+    return findings or [ok("expired", "no event expired unread in 24 hours")]
+
+
+def _slug(views: Mapping[str, DestinationView | WarehouseView], owner: str) -> str:
+    return views[owner].slug if owner in views else owner
 
 
 async def loads(patient: Patient) -> list[Finding]:

@@ -5,13 +5,21 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crossdock.base.sender import Request, Response
+from crossdock.base.addresses import target_of
+from crossdock.base.errors import Misconfigured, Permanent
+from crossdock.base.sender import Request, Response, check_headers
 from crossdock.catalog.contract import Limits, Payload, read_status
 
 BATCH_AGE_S = 0.5
 
 
 def limits(settings: Mapping[str, Any]) -> Limits:
+    """Raises Misconfigured where no request could be made: events wait then, and do not die."""
+    try:
+        target_of(settings["url"])
+        check_headers(build(settings, [b"{}"]))
+    except Permanent as error:
+        raise Misconfigured(error.message) from None
     batching = bool(settings.get("enable_batching", False))
     return Limits(
         batch_events=int(settings.get("batch_size", 1000)) if batching else 1,
