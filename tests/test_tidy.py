@@ -259,3 +259,23 @@ def test_a_test_has_a_name_of_its_own() -> None:
             names = [d.name for d in defs if d.name.startswith("test_")]
             off += [f"{place(path)} {n}" for n in set(names) if names.count(n) > 1]
     assert not off
+
+
+def test_each_rule_of_the_data_path_has_a_test_that_names_it() -> None:
+    """docs/specs/rules.md; the collector's own twelve stand in a module of their own."""
+    named: set[int] = set()
+    for path in (p for p in python_files() if p.is_relative_to(ROOT / "tests")):
+        if path.name == "test_rules.py" and path.parent.name == "collect":
+            continue
+        for test in (f for f in functions(path) if f.name.startswith("test_")):
+            text = f"{test.name} {ast.get_docstring(test) or ''}"
+            for numbers in re.findall(r"\b(?:test_)?[Rr]ules?[ _](\d+(?: and \d+)?)", text):
+                named |= {int(number) for number in re.findall(r"\d+", numbers)}
+    assert named == set(range(1, 16))
+
+
+def test_each_rule_of_the_collector_has_a_test_that_names_it() -> None:
+    """Twelve of them."""
+    path = ROOT / "tests" / "unit" / "collect" / "test_rules.py"
+    names = " ".join(test.name for test in functions(path))
+    assert {int(n) for n in re.findall(r"test_rule_(\d+)_", names)} == set(range(1, 13))

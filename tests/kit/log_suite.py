@@ -128,6 +128,8 @@ class LogSuite:
         run(body())
 
     def test_many_appenders_keep_each_ones_order(self, make: Make) -> None:
+        """Rule 1: the inbox takes shared appends."""
+
         async def body() -> None:
             async with opened(make) as log:
                 appender = await log.open_shared(INBOX)
@@ -343,6 +345,8 @@ class LogSuite:
         run(body())
 
     def test_a_newer_owner_fences_the_earlier_one_before_it_returns(self, make: Make) -> None:
+        """Rule 2: fencing comes before the tail is read."""
+
         async def body() -> None:
             async with opened(make) as log:
                 first = await log.open_exclusive(EVENTS, 0)
@@ -444,6 +448,8 @@ class LogSuite:
         run(body())
 
     def test_the_log_id_names_this_log(self, make: Make) -> None:
+        """Rule 3: a position is in one log; made anew, it is another."""
+
         async def body() -> None:
             async with opened(make) as log:
                 assert log.log_id

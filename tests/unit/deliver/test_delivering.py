@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import msgspec
-from tests.unit.deliver.kit import SOURCE, World, destination, ids_in, run, status
+from tests.unit.deliver.kit import SOURCE, World, destination, ids_in, run
 
+from crossdock.base.sender import Response
 from crossdock.state.tables import dead_letters, retries
 
 BATCHES = {"enable_batching": True, "batch_size": 10}
@@ -124,7 +125,9 @@ def test_a_refused_event_becomes_a_dead_letter_with_request_and_answer(tmp_path:
             (ident,) = await world.add(1)
             await world.pass_time(1)
             assert world.totals() == {"read": 1, "dead": 1}
-            assert ("Authorization", "Bearer tok-12345") in world.sender.requests["dst_1"][0].headers
+            assert ("Authorization", "Bearer tok-12345") in world.sender.requests["dst_1"][
+                0
+            ].headers
             (letter,) = world.rows(dead_letters)
             assert (letter.reason, letter.status, letter.message_id) == ("400", 400, ident)
             assert letter.response == "no such user: ***"

@@ -14,6 +14,7 @@ from crossdock.base.sender import Response
 from crossdock.deliver.opening import lease_name
 from crossdock.deliver.outcomes import find_run, load_runs
 from crossdock.deliver.resending import resend
+from crossdock.log.memory import MemoryLog
 from crossdock.state import leases
 from crossdock.state.tables import cursors, dead_letters, outcomes, retries
 

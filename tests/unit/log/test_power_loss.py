@@ -73,12 +73,14 @@ def one_trial(seed: int, tmp_path: Path) -> int:
 def test_no_acknowledged_record_is_lost_whenever_the_power_goes(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    """Rule 15: recovery syncs before it publishes."""
     trials = 2000 if request.config.getoption("--full", default=False) else 100
     kept = [one_trial(seed, tmp_path) for seed in range(trials)]
     assert sum(kept) > trials * 20  # the trials do write
 
 
 def test_nothing_behind_a_failed_sync_is_believed_though_it_can_be_read(tmp_path: Path) -> None:
+    """Rule 15: after a sync error nothing past the durable mark is trusted."""
     for seed in range(40):
         rng = random.Random(seed)
         root, after = tmp_path / f"{seed}", tmp_path / f"{seed}-after"

@@ -97,8 +97,8 @@ def test_ranges_without_our_events_only_move_the_cursor(tmp_path: Path) -> None:
 
 
 def test_after_a_crash_the_warehouses_own_row_wins(tmp_path: Path) -> None:
-    """The commit is in the warehouse, state has not heard of it: it is told, nothing is loaded
-    again."""
+    """Rule 14: the commit is in the warehouse, state has not heard of it. It is told, and nothing
+    is loaded again."""
     w = World(tmp_path)
     w.send(track(1), identify(2, "u", {}))
     with pytest.raises(Crash):
@@ -114,6 +114,7 @@ def test_after_a_crash_the_warehouses_own_row_wins(tmp_path: Path) -> None:
 
 
 def test_a_fixed_load_that_never_committed_is_forgotten(tmp_path: Path) -> None:
+    """Rule 14: the range is fixed and stored before it is loaded."""
     w = World(tmp_path)
     w.send(track(1))
     with pytest.raises(Crash):

@@ -52,6 +52,7 @@ HOOK = Card(
         Field(name="url", label="URL", required=True),
         Field(name="secret", label="Shared secret", secret=True),
         Field(name="size", label="Size", type="number", default=10),
+        Field(name="headers", label="Headers", type="map"),
     ),
 )
 STORE = Card(
@@ -217,6 +218,29 @@ def test_changing_one_setting_leaves_the_others_and_the_secret(control: Control)
     row = control.database.transact(lambda c: c.execute(select(destinations)).one())
     assert row.settings["size"] == 25
     assert control.secrets.open(row.settings["secret"]) == "swordfish-9000"
+
+
+def test_headers_that_speak_of_a_secret_are_sealed_alone(control: Control) -> None:
+    source(control)
+    given = {**URL, "headers": {"Authorization": "Bearer abc", "X-Team": "shop"}}
+    made = do(control, lambda c: create_destination(c, source="shop", type="hook", settings=given))
+    assert made.settings["headers"] == {"Authorization": HIDDEN, "X-Team": "shop"}
+    do(control, lambda c: set_destination(c, "hook", {"size": "25"}))
+    (row,) = control.read(lambda c: c.connection.execute(select(destinations)).all())
+    assert is_sealed(row.settings["headers"]["Authorization"])
+    assert control.secrets.open_all(row.settings)["headers"] == given["headers"]
+    (*_, last) = control.read(lambda c: c.connection.execute(select(audit)).all())
+    assert "Bearer" not in f"{last.before} {last.after}"
+
+
+def test_settings_that_make_no_request_are_refused(control: Control) -> None:
+    source(control)
+    bad = {"url": "nowhere"}
+    with pytest.raises(Misconfigured, match="setting url"):
+        do(control, lambda c: create_destination(c, source="shop", type="hook", settings=bad))
+    do(control, lambda c: create_destination(c, source="shop", type="hook", settings=URL))
+    with pytest.raises(Misconfigured, match="setting url"):
+        do(control, lambda c: set_destination(c, "hook", bad))
 
 
 def test_a_destination_is_disabled_paused_and_deleted(control: Control) -> None:
