@@ -73,6 +73,12 @@ def forget(connection: Connection, load_id: str) -> None:
     connection.execute(delete(warehouse_loads).where(warehouse_loads.c.id == load_id))
 
 
+def forget_outcomes(connection: Connection, warehouse: str, partition: int) -> None:
+    """Of a log that is no more: its offsets mean other events in the new one."""
+    mine = (outcomes.c.owner == warehouse, outcomes.c.run == LIVE)
+    connection.execute(delete(outcomes).where(*mine, outcomes.c.partition == partition))
+
+
 def settle(
     connection: Connection,
     load: Fixed,
@@ -93,6 +99,8 @@ def settle(
     """
     add_counts(connection, count_rows(counted, warehouse, workspace))
     for part in counted.parts:
+        if not moves_cursor:
+            continue  # of another log: cursor and outcomes speak of this one's offsets
         connection.execute(
             insert(outcomes).values(
                 owner=warehouse,
@@ -106,15 +114,14 @@ def settle(
                 codes=_encode(part.codes),
             )
         )
-        if moves_cursor:
-            cursor = Cursor(
-                owner=warehouse,
-                partition=part.partition,
-                workspace=workspace,
-                log_id=load.log_id,
-                low=part.stop,
-            )
-            save_cursor(connection, cursor, now_ms, lease)
+        cursor = Cursor(
+            owner=warehouse,
+            partition=part.partition,
+            workspace=workspace,
+            log_id=load.log_id,
+            low=part.stop,
+        )
+        save_cursor(connection, cursor, now_ms, lease)
     for source, schema in load.summary.sources.items():
         if source in syncs:
             history.add_rows(connection, syncs[source], rows.get(schema, {}))

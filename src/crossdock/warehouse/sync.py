@@ -158,6 +158,7 @@ class _Sync:
         def work(connection: Connection) -> None:
             known = progress.lows(connection, self._id, log_id)
             for partition in starts.keys() - known.keys():
+                progress.forget_outcomes(connection, self._id, partition)
                 cursor = Cursor(
                     owner=self._id,
                     partition=partition,

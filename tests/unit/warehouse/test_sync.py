@@ -13,6 +13,7 @@ from tests.kit.warehouse import BLOG, SHOP, T0, World, identify, record, track
 from crossdock.base.errors import Busy, Misconfigured
 from crossdock.base.records import Kind
 from crossdock.log.contract import EVENTS
+from crossdock.log.memory import MemoryLog
 from crossdock.state.counts import CountRow, add_counts
 from crossdock.state.cursors import Cursor, save_cursor
 from crossdock.state.tables import counts, outcomes, warehouse_columns, warehouse_loads
@@ -146,6 +147,16 @@ def test_what_retention_counted_meanwhile_is_not_counted_again(tmp_path: Path) -
 
     w.sync(lambda: Sweeping(w.open(), Fuse()))
     assert w.counted() == {"read": 2, "dead": 1, "delivered": 1}
+
+
+def test_a_log_made_anew_is_loaded_from_its_start(tmp_path: Path) -> None:
+    """Its offsets are those of the old one again; what stood at them is forgotten."""
+    w = World(tmp_path)
+    w.load(track(1))
+    w.log = MemoryLog(1, w.clock)
+    assert w.load(track(2)).rows == {"tracks": 1, "order_completed": 1}
+    assert w.load(track(3)).rows == {"tracks": 1, "order_completed": 1}
+    assert w.counted() == {"read": 3, "delivered": 3}
 
 
 def test_only_one_process_loads_a_warehouse(tmp_path: Path) -> None:
