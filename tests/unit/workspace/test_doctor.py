@@ -307,6 +307,23 @@ def test_a_reader_that_lags_is_named_with_its_slug(patient: Patient) -> None:
     assert "destination hook (paused)" in finding.text
 
 
+def test_a_damaged_record_is_an_error_with_a_way_on(patient: Patient) -> None:
+    """The worker stops at it and is started again for ever: people must hear of it."""
+
+    async def append_and_damage() -> None:
+        await append_events(patient, 0)
+        (segment,) = (patient.folder.log / EVENTS / "0").glob("*.seg")
+        with segment.open("r+b") as file:
+            file.seek(80)
+            file.write(b"damage")
+
+    findings = found(patient, readers.lag, async_setup=append_and_damage)
+    assert {(f.severity, f.text.split(":")[0]) for f in findings} == {
+        ("error", "process cannot read on")
+    }
+    assert "crossdock restore" in findings[0].remedy
+
+
 def test_a_cursor_of_another_log_is_an_error(patient: Patient) -> None:
     cursor = Cursor(owner="tally", partition=0, log_id="log_other", low=0)
     patient.database.transact(lambda c: save_cursor(c, cursor, 1))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from crossdock.base.errors import OffsetOutOfRange
+from crossdock.base.errors import Corrupt, OffsetOutOfRange
 from crossdock.base.records import Kind, kind_of, unpack_summary
 from crossdock.base.snapshot import DestinationView, WarehouseView
 from crossdock.deliver.recount import RETENTION
@@ -22,6 +22,10 @@ LAG_S_WARN = 300
 LAG_S_ERROR = 3600
 DEAD_WINDOW_MS = 24 * 3_600_000
 _LOOK_BYTES = 1
+_DAMAGE_REMEDY = (
+    "Acknowledged records are damaged. Check the disk; `crossdock ledger` names what is lost, "
+    "log/quarantine may hold a copy, and `crossdock restore` fills a new folder from a backup."
+)
 
 
 class Place(NamedTuple):
@@ -37,10 +41,12 @@ class Place(NamedTuple):
 async def lag(patient: Patient) -> list[Finding]:
     """The age of the oldest unread event, for each reader."""
     findings: list[Finding] = []
-    places = [
-        await _process_place(patient, partition)
-        for partition in range(patient.log.partitions(EVENTS))
-    ]
+    places = []
+    for partition in range(patient.log.partitions(EVENTS)):
+        try:
+            places.append(await _process_place(patient, partition))
+        except Corrupt as damage:
+            findings.append(_unreadable("process", damage))
     for cursor in await patient.database.run(load_cursors):
         if cursor.end is not None:
             continue
@@ -104,12 +110,18 @@ async def _processed_to(reader: Reader) -> int | None:
     return unpack_summary(record)[0].inbox_to if kind_of(record) == Kind.SUMMARY else None
 
 
+def _unreadable(reader: str, damage: Corrupt) -> Finding:
+    return error("lag", f"{reader} cannot read on: {damage}", _DAMAGE_REMEDY)
+
+
 async def _lag_of(patient: Patient, place: Place) -> Finding | None:
     reader = patient.log.reader(place.topic, place.partition)
     try:
         if place.low >= await reader.latest():
             return None
         fetched = await reader.fetch(place.low, _LOOK_BYTES)
+    except Corrupt as damage:
+        return _unreadable(place.name, damage)
     except OffsetOutOfRange as gone:
         return error(
             "lag",
