@@ -97,6 +97,28 @@ def pack(kind: Kind, head: InboxHead | EventHead | SummaryHead, body: bytes) -> 
     return b"".join((_PREFIX.pack(VERSION, kind, len(packed)), packed, body))
 
 
+class InboxPacker:
+    """Packs inbox records whose heads differ in nothing but `received_ms`."""
+
+    __slots__ = ("_after", "_before", "_head", "_received_ms")
+
+    def __init__(self, kind: Kind, head: InboxHead) -> None:
+        # Any number of this size takes a marker and eight bytes, big endian.
+        packed = _encode(msgspec.structs.replace(head, received_ms=1 << 63))
+        at = 2 + sum(len(_encode(text)) for text in (head.workspace, head.source, head.call))
+        self._before = _PREFIX.pack(VERSION, kind, len(packed)) + packed[:at]
+        self._after = packed[at + 8 :]
+        self._received_ms = -1
+        self._head = b""
+
+    def pack(self, received_ms: int, body: bytes) -> bytes:
+        """As `pack` with a head of that time; events of one millisecond share its bytes."""
+        if received_ms != self._received_ms:
+            self._head = self._before + received_ms.to_bytes(8, "big") + self._after
+            self._received_ms = received_ms
+        return self._head + body
+
+
 def kind_of(record: bytes | memoryview) -> int:
     """The kind, as a plain int: comparing to `Kind` members works and costs nothing."""
     return record[1]

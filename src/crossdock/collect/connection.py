@@ -19,6 +19,7 @@ from crossdock.collect.answers import (
     TOO_MANY_BODIES,
     Answer,
 )
+from crossdock.collect.heads import KnownHead
 from crossdock.collect.request import Request
 from crossdock.collect.storing import Append, Waiting
 
@@ -63,6 +64,28 @@ class Slot(Waiting):
         self.connection = connection
         self.closes = closes
         self.wire = wire
+
+    def done(self, _offset: int | None, error: BaseException | None) -> None:
+        """As inherited; nearly every answer is a 200 that nothing stands before or behind."""
+        connection = self.connection
+        pending = connection.pending
+        if (
+            error is not None
+            or self.error is not None
+            or self.left != 1
+            or self.started
+            or self.closes
+            or len(pending) != 1
+            or connection.is_eof
+            or self.append.then is not OK
+        ):
+            super().done(_offset, error)
+            return
+        self.store.count(self.append)
+        pending.clear()
+        connection.transport.write(connection.front.ok_wire)
+        if connection.is_paused:
+            connection.resume()
 
     def ready(self) -> None:
         front = self.connection.front
@@ -141,7 +164,7 @@ class Connection(asyncio.Protocol):
             end = data.find(b"\r\n\r\n") + 4
             known = self.front.heads.get(data[:end])
             if known is not None and len(data) == end + known.body_bytes:
-                self.take(known.method, known.target, known.headers, data[end:], True)
+                self.take_known(known, data[end:])
                 if len(self.pending) > self.front.pipeline_max:
                     self.pause()
                 return
@@ -296,6 +319,20 @@ class Connection(asyncio.Protocol):
         elif isinstance(result, Answer):
             wire = result.wire(front.date, head_only=method == b"HEAD", close=not keep)
             self.send_later(wire, not keep)
+
+    def take_known(self, known: KnownHead, body: bytes) -> None:
+        """As `take`, by the short way where there is one."""
+        front = self.front
+        record = None if front.is_draining else front.record_of(known, self.peer, body)
+        prepared = known.prepared
+        if record is None or prepared is None:
+            self.take(known.method, known.target, known.headers, body, True)
+            return
+        self.since = front.now
+        slot = Slot(self, False, None)
+        slot.append = prepared.append
+        self.pending.append(slot)
+        front.submit_record(0, record, slot)
 
     # What goes back.
 

@@ -3,6 +3,8 @@ again and again, and an equal head can only mean the same."""
 
 from typing import Final
 
+from crossdock.collect.prepared import Prepared
+
 _END: Final = b"\r\n\r\n"
 _HEADS_MAX: Final = 2048
 _HEAD_BYTES_MAX: Final = 2048
@@ -11,7 +13,7 @@ _HEAD_BYTES_MAX: Final = 2048
 class KnownHead:
     """A parsed head; its dict is shared by requests and never written to."""
 
-    __slots__ = ("body_bytes", "headers", "method", "target")
+    __slots__ = ("body_bytes", "headers", "method", "prepared", "target")
 
     def __init__(
         self, method: bytes, target: bytes, headers: dict[bytes, bytes], body_bytes: int
@@ -20,6 +22,7 @@ class KnownHead:
         self.target = target
         self.headers = headers
         self.body_bytes = body_bytes
+        self.prepared: Prepared | None = None  # belongs to the core
 
 
 class KnownHeads(dict[bytes, KnownHead]):

@@ -29,6 +29,8 @@ class ProtocolFront:
         self.limits = limits
         self.accept = core.accept
         self.submit = store.submit
+        self.record_of = core.record_of
+        self.submit_record = store.submit_record
         self.body_bytes_max = limits.body_bytes_max
         self.pipeline_max = limits.pipeline_max
         self._clock = clock

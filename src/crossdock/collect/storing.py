@@ -55,15 +55,19 @@ class Store:
     def submit(self, append: Append, waiting: "Waiting") -> None:
         """`waiting.ready` follows once, now or later, when all records are durable or one of
         them cannot be."""
+        records = append.records
+        if len(records) == 1:
+            self.submit_record(records[0][0], records[0][1], waiting)
+            return
+        waiting.started = self.monotonic()
+        self._submit_all(records, waiting)
+
+    def submit_record(self, partition: int, record: bytes, waiting: "Waiting") -> None:
+        """As `submit`, for an append of one record."""
         self._turn += 1
         if self._turn >= LATENCY_EVERY:
             self._turn = 0
             waiting.started = self.monotonic()
-        records = append.records
-        if len(records) > 1:
-            self._submit_all(records, waiting)
-            return
-        partition, record = records[0]
         try:
             self._submit(partition, record, waiting.done)
         except (Busy, OSError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -106,7 +107,8 @@ class Processor:
         table = owned.table
         if table.is_short_of_room(work.events):
             await asyncio.to_thread(table.grow, work.events, work.oldest_ms // HOUR_MS)
-        refined = work.refine(table, start, stop)
+        with _no_garbage_sought():
+            refined = work.refine(table, start, stop)
         first = await self._append(owned, refined)
         owned.positions.add(refined.placed(first))
         if owned.positions.is_full:
@@ -125,16 +127,9 @@ class Processor:
     def _judged(self, taken: Taken) -> Range:
         place = (self._log.log_id, self._partition)
         work = Range(place, self._snapshots.current, self._checks)
-        # Thousands of small dicts live for a moment and form no cycles: collecting them costs a
-        # tenth of the work.
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
+        with _no_garbage_sought():
             for offset, record in taken:
                 work.add(offset, record)
-        finally:
-            if was_enabled:
-                gc.enable()
         return work
 
     async def _append(self, owned: Recovered, refined: Refined) -> int:
@@ -177,6 +172,19 @@ class Processor:
             await reader.close()
         window_ms = (self._settings.dedupe_window_h + 1) * HOUR_MS
         owned.positions.drop_before(earliest, self._clock.now_ms() - window_ms)
+
+
+@contextmanager
+def _no_garbage_sought() -> Iterator[None]:
+    """Thousands of small dicts and tuples live for a moment and form no cycles: looking for
+    cycles among them costs a tenth of the work."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def ranges_of(frames: list[Frame], next_offset: int) -> Iterator[tuple[Taken, int]]:

@@ -239,8 +239,8 @@ class Range:
             offset,
             sub,
             "",
-            says_integrations(event),
-            says_bundled(event),
+            "integrations" in event and says_integrations(event),
+            "_metadata" in event and says_bundled(event),
         )
         record = pack(Kind.EVENT, event_head, _encode(event))
         mark = fingerprint(head.workspace, message_id)
