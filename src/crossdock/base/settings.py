@@ -128,6 +128,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dead_letters_retention_d: Annotated[
         Positive, Meta(description="How long dead letters are kept, days.")
     ] = 30
+    dead_letters_max: Annotated[
+        Positive, Meta(description="Dead letters a destination may have; the oldest go first.")
+    ] = 100_000
     drain_s: Annotated[
         Annotated[int, Meta(ge=1, le=600)],
         Meta(description="SIGTERM: how long work in flight may take to finish."),

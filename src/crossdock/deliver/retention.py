@@ -16,6 +16,7 @@ from crossdock.base.settings import Settings
 from crossdock.base.snapshots import SnapshotFile
 from crossdock.deliver import outcomes
 from crossdock.deliver.delivery import Delivery
+from crossdock.deliver.forgetting import forget_beyond
 from crossdock.deliver.metrics import LOG_FULL_RATIO
 from crossdock.deliver.opening import lease_name
 from crossdock.deliver.recount import RETENTION
@@ -38,6 +39,8 @@ FREE_TO = 0.9
 `refuse` whenever it is passed, and then only what every reader has read."""
 WARN_AGAIN_S = 3600.0
 PURGE_S = 600.0
+LETTERS_S = 60.0
+"""A destination that refuses everything makes dead letters as fast as events come."""
 DAY_MS = 24 * 3600 * 1000
 
 _log = logger("deliver")
@@ -70,6 +73,7 @@ class Retention:
         self._is_nearly_full = False
         self._warned_s = -WARN_AGAIN_S
         self._purged_s = -PURGE_S
+        self._letters_s = -LETTERS_S
 
     async def run(self, stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
@@ -101,6 +105,9 @@ class Retention:
         if self._clock.monotonic() - self._purged_s >= PURGE_S or floors:
             self._purged_s = self._clock.monotonic()
             await self._purge()
+        if self._clock.monotonic() - self._letters_s >= LETTERS_S:
+            self._letters_s = self._clock.monotonic()
+            await self._forget_letters()
 
     async def _drop_inbox(self, partition: int) -> None:
         """Sealed segments that process has turned into events and the receipts have counted."""
@@ -239,6 +246,12 @@ class Retention:
                 await reader.close()
         now_ms, settings = self._clock.now_ms(), self._settings
         await self._database.run(lambda c: purge(c, settings, earliest, now_ms))
+
+    async def _forget_letters(self) -> None:
+        most = self._settings.dead_letters_max
+        gone = await self._database.run(lambda c: forget_beyond(c, most))
+        if gone:
+            _log.warning("dead letters beyond dead_letters_max were forgotten", letters=gone)
 
 
 def purge(

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy import insert
 from tests.unit.deliver.kit import SOURCE, WORKSPACE, World, destination, refused, run
 
 from crossdock.base.snapshot import WarehouseView
@@ -13,7 +14,7 @@ from crossdock.deliver.ledger import balance
 from crossdock.deliver.retention import Retention
 from crossdock.log.contract import EVENTS, INBOX
 from crossdock.state.cursors import Cursor, save_cursor
-from crossdock.state.tables import counts, outcomes
+from crossdock.state.tables import counts, dead_letters, outcomes
 
 MIB = 1 << 20
 HOUR_S = 3600.0
@@ -245,5 +246,25 @@ def test_old_counts_and_dead_letters_are_purged(tmp_path: Path) -> None:
         await world.add(1)
         await one_round(world)
         assert {row.owner for row in world.rows(counts)} == {""}
+
+    run(body())
+
+
+def test_the_oldest_dead_letters_go_beyond_the_limit_and_stay_counted(tmp_path: Path) -> None:
+    async def body() -> None:
+        world = World(tmp_path, dead_letters_max=2)
+        with world.database.engine.begin() as connection:
+            for number in range(5):
+                letter = {
+                    column.name: 0 if column.type.python_type is int else ""
+                    for column in dead_letters.c
+                    if column.name not in ("id", "event")
+                }
+                letter |= {"owner": "dst_a" if number else "dst_b", "offset": number}
+                letter |= {"dead_ms": world.clock.now_ms(), "event": b""}
+                connection.execute(insert(dead_letters).values(**letter))
+        await one_round(world)
+        kept = {(row.owner, row.offset) for row in world.rows(dead_letters)}
+        assert kept == {("dst_b", 0), ("dst_a", 3), ("dst_a", 4)}
 
     run(body())
