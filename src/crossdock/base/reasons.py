@@ -1,5 +1,5 @@
-"""Public reason codes: why an event did not go on. Segment's names wherever one exists
-(connections 5.4); ours are marked. Text and remedy are what people read."""
+"""Public reason codes: why an event did not go on. Segment's names wherever one exists;
+ours are marked. Text and remedy are what people read."""
 
 from typing import Final, NamedTuple
 

@@ -72,7 +72,8 @@ class ExclusiveAppender(Protocol):
     """The one owner of a partition (the events log). Made by `Log.open_exclusive`."""
 
     async def append(self, records: Sequence[bytes]) -> int:
-        """All records or none; returns the first offset. Raises Fenced after a newer owner."""
+        """All records or none, at consecutive offsets; returns the first. Raises Fenced after a
+        newer owner."""
         ...
 
     async def last_record(self) -> tuple[int, bytes] | None:
