@@ -19,13 +19,17 @@ class CrossdockError(Exception):
 
 
 class Rejected(CrossdockError):
-    """The request cannot be taken. `code` is one of `base.reasons` or of the API's error codes."""
+    """The request cannot be taken. `code` is one of `base.reasons` or of the API's error codes;
+    `field` names the member that is wrong, dotted, where it is one."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, field: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.field = field
 
 
 class Busy(CrossdockError):
@@ -75,7 +79,12 @@ class Permanent(CrossdockError):
 
 
 class Misconfigured(CrossdockError):
-    """A setting is wrong. The message names the setting, the value got and what was expected."""
+    """A setting is wrong. The message names the setting, the value got and what was expected;
+    `field` is its name alone, dotted, for programs."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Fenced(CrossdockError):

@@ -60,6 +60,7 @@ def make_workspace(settings: Settings, receiver_url: str) -> tuple[str, int]:
     """Source, destination and warehouse, where they are missing; the source's write key, and the
     snapshot version that holds it."""
     from crossdock.cli.options import opened
+    from crossdock.workspace.access.principals import local
     from crossdock.workspace.destinations import (
         create_destination,
         list_destinations,
@@ -89,7 +90,7 @@ def make_workspace(settings: Settings, receiver_url: str) -> tuple[str, int]:
         return source.write_keys[0]
 
     with opened(settings.data) as control:
-        return control.change(work, actor="demo")
+        return control.change(work, principal=local("demo"))
 
 
 class Receiver:

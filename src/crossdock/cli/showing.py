@@ -28,6 +28,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
         from crossdock.base.secrets import SecretBox, load_or_make_key
         from crossdock.log.opening import open_file_log
         from crossdock.state.database import Database
+        from crossdock.workspace.api.context import Desk
         from crossdock.workspace.app import make_app
         from crossdock.workspace.control import Control
         from crossdock.workspace.health import Health
@@ -41,10 +42,10 @@ def showing(settings: Settings, fd: int | None) -> Body:
         control = Control(database, SecretBox(key), clock, folder)
         snapshots = SnapshotFile(folder.snapshot)
         log = open_file_log(settings, clock)
-        health = Health(database, log, snapshots, folder)
+        app = make_app(Health(database, log, snapshots, folder), Desk(control, settings))
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(serve_app(make_app(health), listener, stop, ready))
+                group.create_task(serve_app(app, listener, stop, ready))
                 group.create_task(keep_published(control, snapshots, stop))
         finally:
             await log.close()

@@ -1,23 +1,36 @@
-"""What the app port answers: `/health`, `/ready`, `/metrics`."""
+"""What the app port answers: `/health`, `/ready`, `/metrics`, and the Public API under `/api`."""
 
 import asyncio
 from typing import Any
 
 from litestar import Litestar, MediaType, Response, get
+from litestar.handlers import HTTPRouteHandler
 
 from crossdock.base.metrics_folder import collected
+from crossdock.workspace.api.building import api_router, openapi_config, tell_allowance
+from crossdock.workspace.api.context import Desk
 from crossdock.workspace.health import Health
 
 
-def make_app(health: Health) -> Litestar:
+def make_app(health: Health, desk: Desk) -> Litestar:
     """The ASGI application of the app port."""
+    return Litestar(
+        [*house_routes(health), api_router(desk)],
+        openapi_config=openapi_config(),
+        before_send=[tell_allowance],
+        logging_config=None,
+    )
 
-    @get("/health", media_type=MediaType.JSON)
+
+def house_routes(health: Health) -> list[HTTPRouteHandler]:
+    """What operators and their monitors ask."""
+
+    @get("/health", include_in_schema=False, media_type=MediaType.JSON)
     async def live() -> dict[str, str]:
         """This process answers; nothing else is asked."""
         return {"status": "ok"}
 
-    @get("/ready", media_type=MediaType.JSON)
+    @get("/ready", include_in_schema=False, media_type=MediaType.JSON)
     async def ready() -> Response[dict[str, Any]]:
         """503 until every part does its work."""
         parts = await health.parts()
@@ -28,9 +41,9 @@ def make_app(health: Health) -> Litestar:
         }
         return Response(content, status_code=200 if is_ready else 503)
 
-    @get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+    @get("/metrics", include_in_schema=False, media_type="text/plain; version=0.0.4; charset=utf-8")
     async def metrics() -> bytes:
         """Prometheus, all processes of this machine added up."""
         return await asyncio.to_thread(collected, health.folder.metrics)
 
-    return Litestar([live, ready, metrics], openapi_config=None, logging_config=None)
+    return [live, ready, metrics]

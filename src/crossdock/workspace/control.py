@@ -3,10 +3,19 @@ commit together; then the snapshot's file follows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-import msgspec
-from sqlalchemy import Connection, RowMapping, Table, func, insert, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    func,
+    insert,
+    select,
+)
 
 from crossdock.base.clock import Clock
 from crossdock.base.datafolder import DataFolder
@@ -15,9 +24,13 @@ from crossdock.base.ids import new_id, slug_of
 from crossdock.base.secrets import SECRET_NAME, SecretBox
 from crossdock.catalog.cards import Card
 from crossdock.state.database import Database
-from crossdock.state.tables import audit, workspaces
+from crossdock.state.tables import audit, destinations, sources, warehouses, workspaces
+from crossdock.workspace.access.principals import CLI, CROSSDOCK, Principal
+from crossdock.workspace.access.rights import Access, access_of
+from crossdock.workspace.access.roles import Area, Level
+from crossdock.workspace.founding import found_workspace
 from crossdock.workspace.publish import publish, raise_version
-from crossdock.workspace.views import WorkspaceInfo, audited
+from crossdock.workspace.views import View, WorkspaceInfo, audited
 
 T = TypeVar("T")
 
@@ -32,25 +45,27 @@ class Change:
 
     connection: Connection
     workspace: str
-    actor: str
+    principal: Principal
+    access: Access
     now_ms: int
     secrets: SecretBox
 
     def audit(
-        self,
-        action: str,
-        subject: str,
-        before: msgspec.Struct | None = None,
-        after: msgspec.Struct | None = None,
+        self, action: str, subject: str, before: View | None = None, after: View | None = None
     ) -> None:
-        """Note who did what; `before` and `after` are views, masked here."""
+        """Note who did what; `before` and `after` are views, masked here. Names of actions are
+        Segment's where it has one."""
+        view = after or before
         self.connection.execute(
             insert(audit).values(
                 workspace_id=self.workspace,
                 at_ms=self.now_ms,
-                actor=self.actor,
+                actor=self.principal.id,
+                actor_email=self.principal.email,
                 action=action,
                 subject=subject,
+                resource_type="" if view is None else view.resource_type,
+                resource_name="" if view is None else view.resource_name,
                 before=audited(before),
                 after=audited(after),
             )
@@ -73,18 +88,15 @@ class Control:
 
         def work(connection: Connection) -> WorkspaceInfo:
             first = connection.execute(
-                select(workspaces).order_by(workspaces.c.created_ms).limit(1)
+                select(workspaces)
+                .where(workspaces.c.deleted_ms.is_(None))
+                .order_by(workspaces.c.created_ms)
+                .limit(1)
             ).first()
             if first is not None:
                 return WorkspaceInfo(id=first.id, slug=first.slug, name=first.name)
             made = WorkspaceInfo(id=new_id("ws"), slug="default", name="Default")
-            change = Change(connection, made.id, "crossdock", self.clock.now_ms(), self.secrets)
-            connection.execute(
-                insert(workspaces).values(
-                    id=made.id, slug=made.slug, name=made.name, created_ms=change.now_ms
-                )
-            )
-            change.audit("Workspace Created", made.id, None, made)
+            found_workspace(self._change(connection, made.id, CROSSDOCK), made)
             raise_version(connection)
             return made
 
@@ -93,37 +105,56 @@ class Control:
         return workspace
 
     def change(
-        self, work: Callable[[Change], T], *, workspace: str | None = None, actor: str = "cli"
+        self,
+        work: Callable[[Change], T],
+        *,
+        workspace: str | None = None,
+        principal: Principal = CLI,
     ) -> tuple[T, int]:
         """Run `work` and publish; its result and the snapshot version that holds the change.
 
-        `workspace` is a slug; None means the only one.
+        `workspace` is a slug or id; None means the only one. A stranger finds no workspace (404).
         """
 
         def in_transaction(connection: Connection) -> tuple[T, int]:
-            owner = find_workspace(connection, workspace)
-            change = Change(connection, owner.id, actor, self.clock.now_ms(), self.secrets)
+            change = self._entered(connection, workspace, principal)
             return work(change), raise_version(connection)
 
         result, version = self.database.transact(in_transaction)
         self.publish()
         return result, version
 
-    def read(self, work: Callable[[Change], T], *, workspace: str | None = None) -> T:
+    def read(
+        self,
+        work: Callable[[Change], T],
+        *,
+        workspace: str | None = None,
+        principal: Principal = CLI,
+    ) -> T:
         """Run `work` without a new version: it must only read."""
+        return self.database.read(
+            lambda connection: work(self._entered(connection, workspace, principal))
+        )
 
-        def in_transaction(connection: Connection) -> T:
-            owner = find_workspace(connection, workspace)
-            return work(Change(connection, owner.id, "", self.clock.now_ms(), self.secrets))
+    def _entered(
+        self, connection: Connection, workspace: str | None, principal: Principal
+    ) -> Change:
+        change = self._change(connection, find_workspace(connection, workspace).id, principal)
+        if not change.access.is_member:
+            raise not_found("workspace", workspace or "")
+        return change
 
-        return self.database.transact(in_transaction)
+    def _change(self, connection: Connection, workspace: str, principal: Principal) -> Change:
+        access = access_of(connection, principal, workspace)
+        return Change(connection, workspace, principal, access, self.clock.now_ms(), self.secrets)
 
     def publish(self) -> int:
         return publish(self.database, self.folder, self.clock.now_ms())
 
 
 def find_workspace(connection: Connection, slug: str | None) -> WorkspaceInfo:
-    rows = connection.execute(select(workspaces).order_by(workspaces.c.created_ms)).all()
+    alive = select(workspaces).where(workspaces.c.deleted_ms.is_(None))
+    rows = connection.execute(alive.order_by(workspaces.c.created_ms, workspaces.c.id)).all()
     found = [row for row in rows if slug in (None, row.slug, row.id)]
     if len(found) == 1:
         return WorkspaceInfo(id=found[0].id, slug=found[0].slug, name=found[0].name)
@@ -135,30 +166,54 @@ def find_workspace(connection: Connection, slug: str | None) -> WorkspaceInfo:
     raise not_found("workspace", slug)
 
 
-def find_row(change: Change, table: Table, kind: str, reference: str) -> RowMapping:
-    """The row of a slug or an id in this workspace. Raises Rejected (404) where there is none."""
-    row = (
-        change.connection.execute(
-            select(table).where(
-                table.c.workspace_id == change.workspace,
-                table.c.deleted_ms.is_(None),
-                (table.c.id == reference) | (table.c.slug == reference),
-            )
-        )
-        .mappings()
-        .first()
-    )
+class _Owned(NamedTuple):
+    """How rights over a table's rows are judged: in an area, by the id in a column."""
+
+    area: Area
+    column: Column[Any]
+
+
+_OWNED: Final = {
+    sources: _Owned("SOURCE", sources.c.id),
+    destinations: _Owned("SOURCE", destinations.c.source_id),
+    warehouses: _Owned("WAREHOUSE", warehouses.c.id),
+}
+"""A destination belongs to its source, and so do the rights over it."""
+
+
+def find_row(
+    change: Change, table: Table, kind: str, reference: str, level: Level = Level.READ
+) -> RowMapping:
+    """The row of a slug or an id in this workspace, on which the principal has `level`.
+
+    Raises Rejected: 404 where there is none that may be seen, 403 where it may only be seen.
+    """
+    named = (table.c.id == reference) | (table.c.slug == reference)
+    row = change.connection.execute(visible_rows(change, table).where(named)).mappings().first()
     if row is None:
         raise not_found(kind, reference)
+    owned = _OWNED[table]
+    change.access.require(owned.area, level, row[owned.column.name])
     return row
 
 
 def rows_of(change: Change, table: Table) -> list[RowMapping]:
-    query = select(table).where(
-        table.c.workspace_id == change.workspace, table.c.deleted_ms.is_(None)
-    )
-    return list(
-        change.connection.execute(query.order_by(table.c.created_ms, table.c.id)).mappings()
+    """All that may be seen, the oldest first."""
+    query = visible_rows(change, table).order_by(table.c.created_ms, table.c.id)
+    return list(change.connection.execute(query).mappings())
+
+
+def visible_rows(change: Change, table: Table) -> Select[Any]:
+    """Of sources, destinations or warehouses: the living ones that the principal may see."""
+    return select(table).where(*visible(change, table))
+
+
+def visible(change: Change, table: Table) -> tuple[ColumnElement[bool], ...]:
+    owned = _OWNED[table]
+    return (
+        table.c.workspace_id == change.workspace,
+        table.c.deleted_ms.is_(None),
+        change.access.visible(owned.area, owned.column),
     )
 
 

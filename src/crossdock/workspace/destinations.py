@@ -8,6 +8,7 @@ from crossdock.base.ids import new_id
 from crossdock.catalog.cards import Card, destination_cards
 from crossdock.catalog.contract import load_destination
 from crossdock.state.tables import destinations, sources
+from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
     card_of,
@@ -31,7 +32,7 @@ def create_destination(
 ) -> DestinationInfo:
     """Gets events from the tail of the log on, as its first holder finds it."""
     card = card_of(destination_cards(), "destination", type)
-    source_row = find_row(change, sources, "source", source)
+    source_row = find_row(change, sources, "source", source, Level.ADMIN)
     label = name or card.name
     slug = new_slug(change, destinations, "destination", label, slug)
     destination_id = new_id("dst")
@@ -47,6 +48,7 @@ def create_destination(
             paused=False,
             settings=_usable(change, card, settings),
             created_ms=change.now_ms,
+            created_by=change.principal.id,
         )
     )
     made = get_destination(change, destination_id)
@@ -54,8 +56,9 @@ def create_destination(
     return made
 
 
-def get_destination(change: Change, reference: str) -> DestinationInfo:
-    return _info(find_row(change, destinations, "destination", reference))
+def get_destination(change: Change, reference: str, level: Level = Level.READ) -> DestinationInfo:
+    """Of a slug or an id. Raises Rejected: 404 where it may not be seen, 403 below `level`."""
+    return _info(find_row(change, destinations, "destination", reference, level))
 
 
 def list_destinations(change: Change) -> list[DestinationInfo]:
@@ -80,7 +83,7 @@ def pause_destination(change: Change, reference: str, paused: bool) -> Destinati
 
 def set_destination(change: Change, reference: str, settings: dict[str, Any]) -> DestinationInfo:
     """Change some settings; those not named stay."""
-    row = find_row(change, destinations, "destination", reference)
+    row = find_row(change, destinations, "destination", reference, Level.ADMIN)
     card = card_of(destination_cards(), "destination", row["type"])
     merged = _usable(change, card, {**row["settings"], **settings})
     return _update(change, reference, "Integration Modified", settings=merged)
@@ -88,7 +91,7 @@ def set_destination(change: Change, reference: str, settings: dict[str, Any]) ->
 
 def delete_destination(change: Change, reference: str) -> DestinationInfo:
     """Its tombstone stays in the snapshot until its last event is counted."""
-    before = get_destination(change, reference)
+    before = get_destination(change, reference, Level.ADMIN)
     change.connection.execute(
         update(destinations)
         .where(destinations.c.id == before.id)
@@ -106,7 +109,7 @@ def _usable(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> DestinationInfo:
-    before = get_destination(change, reference)
+    before = get_destination(change, reference, Level.ADMIN)
     change.connection.execute(
         update(destinations).where(destinations.c.id == before.id).values(**values)
     )

@@ -8,6 +8,7 @@ from crossdock.base.errors import Rejected
 from crossdock.base.ids import mask, new_id, new_write_key
 from crossdock.catalog.cards import source_cards
 from crossdock.state.tables import destinations, sources, warehouse_sources, warehouses, write_keys
+from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
     card_of,
@@ -30,7 +31,9 @@ def create_source(
     settings: dict[str, Any] | None = None,
     connect_warehouses: bool = True,
 ) -> SourceInfo:
-    """Active at once, with one write key, loaded by all present warehouses unless told not to."""
+    """Active at once, with one write key, loaded by all present warehouses unless told not to
+    (those that the principal may change)."""
+    change.access.require("SOURCE")
     card = card_of(source_cards(), "source", type)
     slug = new_slug(change, sources, "source", name, slug)
     source_id = new_id("src")
@@ -45,11 +48,14 @@ def create_source(
             schema_name=slug.replace("-", "_"),
             settings=sealed_settings(change, card, settings or {}),
             created_ms=change.now_ms,
+            created_by=change.principal.id,
         )
     )
     _add_key(change, source_id)
     if connect_warehouses:
         for warehouse in rows_of(change, warehouses):
+            if change.access.level("WAREHOUSE", warehouse["id"]) < Level.ADMIN:
+                continue
             change.connection.execute(
                 insert(warehouse_sources).values(
                     warehouse_id=warehouse["id"],
@@ -62,8 +68,9 @@ def create_source(
     return made
 
 
-def get_source(change: Change, reference: str) -> SourceInfo:
-    return _info(change, find_row(change, sources, "source", reference))
+def get_source(change: Change, reference: str, level: Level = Level.READ) -> SourceInfo:
+    """Of a slug or an id. Raises Rejected: 404 where it may not be seen, 403 below `level`."""
+    return _info(change, find_row(change, sources, "source", reference, level))
 
 
 def list_sources(change: Change) -> list[SourceInfo]:
@@ -82,7 +89,7 @@ def enable_source(change: Change, reference: str, enabled: bool) -> SourceInfo:
 
 def delete_source(change: Change, reference: str) -> SourceInfo:
     """Its keys stop working; its destinations are deleted with it and keep a tombstone each."""
-    before = get_source(change, reference)
+    before = get_source(change, reference, Level.ADMIN)
     for table in (sources, destinations):
         mine = table.c.id if table is sources else table.c.source_id
         change.connection.execute(
@@ -98,7 +105,7 @@ def delete_source(change: Change, reference: str) -> SourceInfo:
 
 def add_write_key(change: Change, reference: str) -> tuple[SourceInfo, str]:
     """The source with one key more, and that key."""
-    before = get_source(change, reference)
+    before = get_source(change, reference, Level.ADMIN)
     if len(before.write_keys) >= WRITE_KEYS_MAX:
         raise Rejected("limit", f"a source holds at most {WRITE_KEYS_MAX} write keys", 422)
     key = _add_key(change, before.id)
@@ -108,7 +115,7 @@ def add_write_key(change: Change, reference: str) -> tuple[SourceInfo, str]:
 
 
 def remove_write_key(change: Change, reference: str, key: str) -> SourceInfo:
-    before = get_source(change, reference)
+    before = get_source(change, reference, Level.ADMIN)
     removed = change.connection.execute(
         delete(write_keys).where(write_keys.c.key == key, write_keys.c.source_id == before.id)
     ).rowcount
@@ -121,7 +128,7 @@ def remove_write_key(change: Change, reference: str, key: str) -> SourceInfo:
 
 def rotate_write_key(change: Change, reference: str) -> tuple[SourceInfo, str]:
     """One new key in place of all; a gentle change is `add_write_key`, then `remove_write_key`."""
-    before = get_source(change, reference)
+    before = get_source(change, reference, Level.ADMIN)
     change.connection.execute(delete(write_keys).where(write_keys.c.source_id == before.id))
     key = _add_key(change, before.id)
     after = get_source(change, before.id)
@@ -143,7 +150,7 @@ def _add_key(change: Change, source_id: str) -> str:
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> SourceInfo:
-    before = get_source(change, reference)
+    before = get_source(change, reference, Level.ADMIN)
     change.connection.execute(update(sources).where(sources.c.id == before.id).values(**values))
     after = get_source(change, before.id)
     change.audit(action, before.id, before, after)

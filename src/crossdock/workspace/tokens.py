@@ -22,6 +22,7 @@ PREFIX = "cdt_"
 
 def create_token(change: Change, *, role: str, name: str = "") -> TokenInfo:
     """The one time that `token` is filled."""
+    change.access.require_owner()
     if role not in ROLES:
         raise Misconfigured(f"role is {role!r}: expected one of {', '.join(ROLES)}")
     if len(name) > NAME_CHARS_MAX:
@@ -58,12 +59,14 @@ def create_token(change: Change, *, role: str, name: str = "") -> TokenInfo:
 
 def list_tokens(change: Change) -> list[TokenInfo]:
     """Live and revoked ones, without the tokens themselves."""
+    change.access.require_owner()
     query = select(tokens).where(tokens.c.workspace_id == change.workspace)
     rows = change.connection.execute(query.order_by(tokens.c.created_ms, tokens.c.id)).mappings()
     return [_info(row) for row in rows]
 
 
 def revoke_token(change: Change, token_id: str) -> TokenInfo:
+    change.access.require_owner()
     mine = (tokens.c.id == token_id) & (tokens.c.workspace_id == change.workspace)
     change.connection.execute(
         update(tokens).where(mine, tokens.c.revoked_ms.is_(None)).values(revoked_ms=change.now_ms)

@@ -3,7 +3,7 @@
 Secret settings never appear in them; write keys do, as the source's people need them.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -14,11 +14,18 @@ from crossdock.catalog.cards import Card
 HIDDEN = "********"
 
 
-class _View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """All views are frozen and spelt in camelCase outside."""
+class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All views are frozen and spelt in camelCase outside. `resource_type` is how the audit trail
+    files changes of what the view shows."""
+
+    resource_type: ClassVar[str] = ""
+
+    @property
+    def resource_name(self) -> str:
+        return str(getattr(self, "name", ""))
 
 
-class MetadataInfo(_View, frozen=True):
+class MetadataInfo(View, frozen=True):
     """The catalog entry that something is an instance of."""
 
     id: str
@@ -28,13 +35,15 @@ class MetadataInfo(_View, frozen=True):
     categories: tuple[str, ...]
 
 
-class WorkspaceInfo(_View, frozen=True):
+class WorkspaceInfo(View, frozen=True):
+    resource_type: ClassVar[str] = "WORKSPACE"
     id: str
     slug: str
     name: str
 
 
-class SourceInfo(_View, frozen=True):
+class SourceInfo(View, frozen=True):
+    resource_type: ClassVar[str] = "SOURCE"
     id: str
     slug: str
     name: str
@@ -47,9 +56,10 @@ class SourceInfo(_View, frozen=True):
     labels: tuple[str, ...] = ()
 
 
-class DestinationInfo(_View, frozen=True):
+class DestinationInfo(View, frozen=True):
     """`name` is what people called it; its kind stands in `metadata`."""
 
+    resource_type: ClassVar[str] = "DESTINATION"
     id: str
     slug: str
     name: str
@@ -61,7 +71,8 @@ class DestinationInfo(_View, frozen=True):
     settings: dict[str, Any]
 
 
-class WarehouseInfo(_View, frozen=True):
+class WarehouseInfo(View, frozen=True):
+    resource_type: ClassVar[str] = "WAREHOUSE"
     id: str
     slug: str
     name: str
@@ -74,9 +85,10 @@ class WarehouseInfo(_View, frozen=True):
     policy: str
 
 
-class TokenInfo(_View, frozen=True):
+class TokenInfo(View, frozen=True):
     """`token` is there once, when it is made: only its hash is kept."""
 
+    resource_type: ClassVar[str] = "TOKEN"
     id: str
     name: str
     role: str
@@ -107,7 +119,7 @@ def _shown(value: Any) -> Any:
     return shown_settings(value) if isinstance(value, dict) else value
 
 
-def audited(view: msgspec.Struct | None) -> dict[str, Any] | None:
+def audited(view: View | None) -> dict[str, Any] | None:
     """A view as an audit row keeps it: write keys and tokens masked."""
     if view is None:
         return None

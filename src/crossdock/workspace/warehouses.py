@@ -10,6 +10,7 @@ from crossdock.base.errors import Misconfigured
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import warehouse_cards
 from crossdock.state.tables import sources, syncs, warehouse_sources, warehouses
+from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
     card_of,
@@ -37,6 +38,7 @@ def create_warehouse(
     policy: str = "widen",
 ) -> WarehouseInfo:
     """`source_references` None connects every present source; later ones connect themselves."""
+    change.access.require("WAREHOUSE")
     card = card_of(warehouse_cards(), "warehouse", type)
     _check_schedule(interval_s, policy)
     name = name or card.name
@@ -54,6 +56,7 @@ def create_warehouse(
             policy=policy,
             settings=sealed_settings(change, card, settings),
             created_ms=change.now_ms,
+            created_by=change.principal.id,
         )
     )
     for row in _chosen(change, source_references):
@@ -63,8 +66,9 @@ def create_warehouse(
     return made
 
 
-def get_warehouse(change: Change, reference: str) -> WarehouseInfo:
-    return _info(change, find_row(change, warehouses, "warehouse", reference))
+def get_warehouse(change: Change, reference: str, level: Level = Level.READ) -> WarehouseInfo:
+    """Of a slug or an id. Raises Rejected: 404 where it may not be seen, 403 below `level`."""
+    return _info(change, find_row(change, warehouses, "warehouse", reference, level))
 
 
 def list_warehouses(change: Change) -> list[WarehouseInfo]:
@@ -87,7 +91,7 @@ def set_warehouse(
     interval_s: int | None = None,
 ) -> WarehouseInfo:
     """Change some settings, or the schedule; what is not named stays."""
-    row = find_row(change, warehouses, "warehouse", reference)
+    row = find_row(change, warehouses, "warehouse", reference, Level.ADMIN)
     card = card_of(warehouse_cards(), "warehouse", row["type"])
     interval_s = row["interval_s"] if interval_s is None else interval_s
     _check_schedule(interval_s, row["policy"])
@@ -99,8 +103,8 @@ def set_warehouse(
 
 def connect_source(change: Change, reference: str, source: str, connected: bool) -> WarehouseInfo:
     """Load a source's events from now on, or no more; what is loaded stays."""
-    before = get_warehouse(change, reference)
-    row = find_row(change, sources, "source", source)
+    before = get_warehouse(change, reference, Level.ADMIN)
+    row = find_row(change, sources, "source", source, Level.ADMIN)
     if connected and row["id"] not in before.source_ids:
         _connect(change, before.id, row["id"])
     elif not connected:
@@ -117,7 +121,7 @@ def connect_source(change: Change, reference: str, source: str, connected: bool)
 
 def delete_warehouse(change: Change, reference: str) -> WarehouseInfo:
     """The tables in the warehouse stay: they are the user's."""
-    before = get_warehouse(change, reference)
+    before = get_warehouse(change, reference, Level.ADMIN)
     change.connection.execute(
         update(warehouses)
         .where(warehouses.c.id == before.id)
@@ -131,9 +135,11 @@ def delete_warehouse(change: Change, reference: str) -> WarehouseInfo:
 
 
 def _chosen(change: Change, references: Sequence[str] | None) -> list[RowMapping]:
+    """Connecting needs both: the warehouse's admin and the source's."""
     if references is None:
-        return rows_of(change, sources)
-    return [find_row(change, sources, "source", reference) for reference in references]
+        seen = rows_of(change, sources)
+        return [r for r in seen if change.access.level("SOURCE", r["id"]) >= Level.ADMIN]
+    return [find_row(change, sources, "source", name, Level.ADMIN) for name in references]
 
 
 def _connect(change: Change, warehouse_id: str, source_id: str) -> None:
@@ -154,7 +160,7 @@ def _check_schedule(interval_s: int, policy: str) -> None:
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> WarehouseInfo:
-    before = get_warehouse(change, reference)
+    before = get_warehouse(change, reference, Level.ADMIN)
     change.connection.execute(
         update(warehouses).where(warehouses.c.id == before.id).values(**values)
     )

@@ -12,6 +12,7 @@ from crossdock.base.secrets import is_sealed
 from crossdock.catalog import cards
 from crossdock.catalog.cards import Card, Field
 from crossdock.state.tables import audit, destinations, tokens
+from crossdock.workspace.access.principals import local
 from crossdock.workspace.control import Control
 from crossdock.workspace.destinations import (
     create_destination,
@@ -314,7 +315,7 @@ def test_a_revoked_or_wrong_token_is_nobody(control: Control) -> None:
 
 def test_every_change_leaves_an_audit_row_with_actor_before_and_after(control: Control) -> None:
     made = source(control)
-    control.change(lambda c: enable_source(c, "shop", False), actor="jo@example.com")
+    control.change(lambda c: enable_source(c, "shop", False), principal=local("jo@example.com"))
     row = audited(control)[-1]
     assert (row.action, row.actor, row.subject) == ("Source Disabled", "jo@example.com", made.id)
     assert (row.before["enabled"], row.after["enabled"]) == (True, False)

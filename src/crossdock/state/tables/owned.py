@@ -1,6 +1,6 @@
 """What people configure. Written by `workspace/` only; deleted things keep a tombstone."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text, false
 from sqlalchemy import UniqueConstraint as Unique
 
 from crossdock.state.tables.base import AutoId, metadata
@@ -20,6 +20,7 @@ workspaces = Table(
     Column("slug", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("deleted_ms", BigInteger),
 )
 
 sources = Table(
@@ -34,9 +35,24 @@ sources = Table(
     Column("schema_name", Text, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False, server_default=""),
+    Column("keep_alive", Boolean, nullable=False, server_default=false()),
+    Column("schema_settings", JSON, nullable=False, server_default="{}"),
     Column("deleted_ms", BigInteger),
     Unique("workspace_id", "slug"),
+    Index(None, "workspace_id", "created_ms", "id"),
 )
+"""`keep_alive`: on the exception list, never disabled for having nothing connected.
+`schema_settings`: what becomes of unplanned and invalid events, as the Public API has it."""
+
+source_slugs = Table(
+    "source_slugs",
+    metadata,
+    Column("workspace_id", Text, primary_key=True),
+    Column("slug", Text, primary_key=True),
+    Column("source_id", Text, nullable=False),
+)
+"""Slugs that sources had before: they stay theirs, and links to them lead to the source."""
 
 write_keys = Table(
     "write_keys",
@@ -45,7 +61,9 @@ write_keys = Table(
     Column("workspace_id", Text, nullable=False),
     Column("source_id", Text, nullable=False, index=True),
     Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
 )
+"""`expires_ms`: the end of a rotated key's grace period."""
 
 destinations = Table(
     "destinations",
@@ -60,8 +78,11 @@ destinations = Table(
     Column("paused", Boolean, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False, server_default=""),
     Column("deleted_ms", BigInteger),
     Unique("workspace_id", "slug"),
+    Index(None, "workspace_id", "created_ms", "id"),
+    Index(None, "source_id"),
 )
 
 warehouses = Table(
@@ -77,6 +98,7 @@ warehouses = Table(
     Column("policy", Text, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False, server_default=""),
     Column("deleted_ms", BigInteger),
     Unique("workspace_id", "slug"),
 )
@@ -98,8 +120,11 @@ tokens = Table(
     Column("role", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False, server_default=""),
+    Column("used_ms", BigInteger),
     Column("revoked_ms", BigInteger),
 )
+"""`role`: owner, member (its rights stand in `grants`), or a role of access.roles."""
 
 audit = Table(
     "audit",
@@ -112,5 +137,9 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("before", JSON),
     Column("after", JSON),
+    Column("actor_email", Text, nullable=False, server_default=""),
+    Column("resource_type", Text, nullable=False, server_default=""),
+    Column("resource_name", Text, nullable=False, server_default=""),
     Index(None, "workspace_id", "at_ms"),
+    Index(None, "workspace_id", "subject", "at_ms"),
 )
