@@ -7,7 +7,7 @@ from litestar import Litestar, MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from crossdock.base.metrics_folder import collected
-from crossdock.workspace.api.building import api_router, openapi_config, tell_allowance
+from crossdock.workspace.api.building import api_router, tell_allowance
 from crossdock.workspace.api.context import Desk
 from crossdock.workspace.health import Health
 
@@ -16,7 +16,7 @@ def make_app(health: Health, desk: Desk) -> Litestar:
     """The ASGI application of the app port."""
     return Litestar(
         [*house_routes(health), api_router(desk)],
-        openapi_config=openapi_config(),
+        openapi_config=None,
         before_send=[tell_allowance],
         logging_config=None,
     )

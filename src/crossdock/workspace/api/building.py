@@ -3,16 +3,14 @@ shape, what is not built yet is answered 501."""
 
 from typing import Any
 
-from litestar import Request, Response, Router, route
+from litestar import Request, Response, Router, get, route
 from litestar.datastructures.headers import MutableScopeHeaders
 from litestar.di import Provide
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, License, SecurityScheme, Server
 from litestar.types import Message, Scope
 
-from crossdock import __version__
 from crossdock.workspace.api.answering import Failures, failed, refuse
 from crossdock.workspace.api.context import Api, Desk, InApi
+from crossdock.workspace.api.document import document
 from crossdock.workspace.api.limiting import ALLOWANCE, Allowance, Limiter
 from crossdock.workspace.api.not_yet import NOT_YET, NotYet
 from crossdock.workspace.api.recognising import Recognition
@@ -34,31 +32,17 @@ def api_router(desk: Desk) -> Router:
 
     return Router(
         "/api",
-        route_handlers=[*OPERATIONS, *(_not_yet(operation) for operation in NOT_YET)],
+        route_handlers=[openapi, *OPERATIONS, *(_not_yet(operation) for operation in NOT_YET)],
         dependencies={"api": Provide(api)},
         exception_handlers={Exception: refuse},
         request_max_body_size=BODY_BYTES_MAX,
     )
 
 
-def openapi_config() -> OpenAPIConfig:
-    """What the generated document says of itself. Served at `/api/openapi/openapi.json`."""
-    return OpenAPIConfig(
-        title="Crossdock Public API",
-        version=__version__,
-        description="Segment's Public API on your own machine, with additions beside it.",
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        servers=[Server(url="/", description="The app port")],
-        security=[{"token": []}],
-        components=Components(
-            security_schemes={
-                "token": SecurityScheme(type="http", scheme="bearer", description="A token.")
-            }
-        ),
-        path="/api/openapi",
-        render_plugins=[],
-        use_handler_docstrings=True,
-    )
+@get("/openapi.json", include_in_schema=False)
+async def openapi() -> dict[str, Any]:
+    """What the API can do, for programs. Open to everybody: it holds nothing of the workspace."""
+    return document()
 
 
 def _not_yet(operation: NotYet) -> Any:
