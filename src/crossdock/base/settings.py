@@ -131,6 +131,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dead_letters_max: Annotated[
         Positive, Meta(description="Dead letters a destination may have; the oldest go first.")
     ] = 100_000
+    actions_processes: Annotated[
+        Annotated[int, Meta(ge=1, le=64)],
+        Meta(description="Node processes that deliver to action destinations."),
+    ] = 1
+    actions_memory_mib: Annotated[
+        Annotated[int, Meta(ge=64, le=8192)],
+        Meta(description="Heap of each of these processes, MiB; one that needs more is ended."),
+    ] = 256
+    actions_node: Annotated[
+        str,
+        Meta(description="Node program (22.13 or newer) for them; empty: the one that is found."),
+    ] = ""
     drain_s: Annotated[
         Annotated[int, Meta(ge=1, le=600)],
         Meta(description="SIGTERM: how long work in flight may take to finish."),
