@@ -42,7 +42,7 @@ def nginx_in_front(folder: Path, *, host: str, port: int, behind: str) -> Iterat
     """The documented block with names, ports and paths of this machine put in."""
     if not shutil.which("nginx", path=PATH):
         pytest.skip("nginx is missing: ./dev setup installs it where it can")
-    _make_certificate(folder, host)
+    make_certificate(folder, host)
     match = re.search(r"```nginx\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert match, "docs/tls.md shows an nginx block"
     block = match[1]
@@ -71,7 +71,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _make_certificate(folder: Path, host: str) -> None:
+def make_certificate(folder: Path, host: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])

@@ -146,6 +146,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain_s: Annotated[
         Annotated[int, Meta(ge=1, le=600)],
         Meta(description="SIGTERM: how long work in flight may take to finish."),
+    smtp_host: Annotated[
+        str, Meta(description="Mail server; empty: messages are read in the app and in the log.")
+    ] = ""
+    smtp_port: Annotated[Annotated[int, Meta(ge=1, le=65535)], Meta(description="Its port.")] = 587
+    smtp_user: Annotated[str, Meta(description="Name to sign in with; empty: none.")] = ""
+    smtp_password: Annotated[str, Meta(description="Password to sign in with.")] = ""
+    smtp_from: Annotated[str, Meta(description="Address that mail comes from.")] = ""
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="`starttls` (port 587) and `tls` (465) verify the server's certificate."),
+    ] = "starttls"
+    source_idle_days: Annotated[
+        Annotated[int, Meta(ge=0, le=3650)],
+        Meta(
+            description="A source that nothing is connected to is disabled after this many days "
+            "and two notices; 0: never."
+        ),
+    ] = 14
     ] = 20
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe line logged.")
@@ -188,7 +206,13 @@ def load_settings(
             f"setting data is {merged['data']!r} in {path}, which stands in another data folder: "
             "expected --data, CROSSDOCK_DATA, or a file named by --config"
         )
-    return msgspec.convert(merged, Settings, strict=False)
+    settings = msgspec.convert(merged, Settings, strict=False)
+    if settings.smtp_host and not settings.smtp_from:
+        raise Misconfigured(
+            f"setting smtp_from is '' while smtp_host is {settings.smtp_host!r}: expected the "
+            "address that mail comes from"
+        )
+    return settings
 
 
 def _same_folder(one: Any, other: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crossdock.base.addresses import AddressGuard
+from crossdock.base.emails import is_email
 from crossdock.base.errors import Misconfigured
 
 _STATE_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -26,7 +27,7 @@ def problem_of(name: str, value: Any) -> str | None:
 
 def shown(name: str, value: Any) -> Any:
     """A value as people may see it: keys and passwords are left out."""
-    if name == "secret_key" and value:
+    if name in ("secret_key", "smtp_password") and value:
         return "(hidden)"
     if name == "state_url":
         return _PASSWORD.sub("://***@", str(value))
@@ -82,6 +83,16 @@ def _key(text: str) -> str | None:
     return None if fits else "expected 32 bytes in URL-safe base64"
 
 
+def _host(text: str) -> str | None:
+    fits = not text or re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text)
+    return None if fits else "expected a host name or an address"
+
+
+def _email(text: str) -> str | None:
+    fits = not text or is_email(text)
+    return None if fits else "expected an e-mail address such as crossdock@example.com"
+
+
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "trusted_proxies": _networks,
     "allowed_addresses": _addresses,
@@ -89,4 +100,6 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "app_url": _public_url,
     "state_url": _state_url,
     "secret_key": _key,
+    "smtp_host": _host,
+    "smtp_from": _email,
 }

@@ -1,27 +1,20 @@
 """Queueing mail: a message is a row, written in the transaction of what it tells about. So nobody
 is told of a change that was rolled back, and nothing is lost where the mail server is away."""
 
-import re
 from typing import Final
 
 from sqlalchemy import Connection, func, insert, select
 
+from crossdock.base.emails import is_email
 from crossdock.base.errors import Busy, Rejected
 from crossdock.base.secrets import SecretBox
 from crossdock.state.tables import messages
 
-ADDRESS_CHARS_MAX: Final = 254
 SUBJECT_CHARS_MAX: Final = 200
 TEXT_CHARS_MAX: Final = 20_000
 KIND_CHARS_MAX: Final = 64
 WAITING_MAX: Final = 10_000
 """Messages of the whole installation that may wait to be sent."""
-
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@"
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
-"""ASCII only and without quotes: what every mail server takes and no header can be broken with."""
 
 
 def queue_message(
@@ -70,7 +63,7 @@ def queue_message(
 
 def check_address(address: str, field: str = "email") -> None:
     """Raises Rejected (422) naming `field` where mail could not be sent to `address`."""
-    if len(address) > ADDRESS_CHARS_MAX or not _ADDRESS.fullmatch(address):
+    if not is_email(address):
         raise Rejected(
             "validation",
             f"{field} is {address[:80]!r}: expected an e-mail address such as jane@example.com",
