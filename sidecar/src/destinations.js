@@ -2,6 +2,7 @@
 // that must not grow, and a token that many calls must not refresh at once.
 import { Destination } from '@segment/actions-core'
 
+import { adapted } from './adaptations.js'
 import { call } from './context.js'
 import { TtlMap } from './state.js'
 
@@ -36,7 +37,7 @@ export class Destinations {
   }
 
   #made(slug, definition) {
-    const destination = new Destination(definition)
+    const destination = new Destination(adapted(slug, definition))
     // Upstream keeps every response it ever saw here; ours are kept by the call.
     destination.responses = { push: () => {} }
     const refresh = destination.refreshTokenAndGetNewToken.bind(destination)

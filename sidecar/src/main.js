@@ -31,9 +31,11 @@ socket.on('close', () => process.exit(0))
 async function answer({ id, method, params }) {
   try {
     if (!Object.hasOwn(calls, method)) throw new Error(`no method ${JSON.stringify(method)}`)
-    return { id, ok: await calls[method](params ?? {}), error: null }
+    const given = { settings: {}, mapping: {}, events: [], ...params }
+    return { id, ok: await calls[method](given), error: null }
   } catch (error) {
-    return { id, ok: null, error: { name: String(error?.name), message: String(error?.message ?? error) } }
+    const { name, message } = error
+    return { id, ok: null, error: { name, message } }
   }
 }
 send({ id: 0, ok: { pid: process.pid, node: process.version }, error: null })

@@ -45,8 +45,8 @@ class Keeper:
     async def ask(
         self, method: str, params: Params, deadline_s: float, weight: int = 0
     ) -> msgspec.Raw:
-        """Raises ProcessEnded, TimeoutError, AskedInVain. `deadline_s` counts from when there is
-        room, and includes waiting for the process to start."""
+        """Raises ProcessEnded, TimeoutError, AskedInVain, Failed. `deadline_s` counts from when
+        there is room, and includes waiting for the process to start."""
         async with self.room.place(weight):
             until_s = self.clock.monotonic() + deadline_s
             async with asyncio.timeout(deadline_s):

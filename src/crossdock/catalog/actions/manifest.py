@@ -14,6 +14,7 @@ from crossdock.catalog.actions.owned import Facts, Overlay, facts, overlays
 from crossdock.catalog.cards import CALLS, Card
 from crossdock.catalog.cards import Field as CardField
 
+SYNC_MODE = "__segment_internal_sync_mode"
 MANIFEST = Path(__file__).parent / "static" / "manifest.json.gz"
 
 
@@ -59,6 +60,15 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Field, ...] = ()
 
 
+class SyncMode(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done with a record; stands in the mapping as SYNC_MODE."""
+
+    label: str = ""
+    description: str = ""
+    default: str = ""
+    choices: tuple[Choice, ...] = ()
+
+
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """`trigger` is FQL that suits it by default; `schema` the JSON Schema of what is mapped."""
 
@@ -69,13 +79,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     batches: bool = False
     trigger: str = ""
     fields: tuple[Field, ...] = ()
-    sync_mode: Any = None
+    sync_mode: SyncMode | None = None
     dynamic: tuple[str, ...] = ()
     hooks: tuple[Hook, ...] = ()
     schema: msgspec.Raw = msgspec.Raw(b"null")
 
     def default_mapping(self) -> dict[str, Any]:
-        return {f.name: f.default for f in self.fields if f.default is not None}
+        mapping = {f.name: f.default for f in self.fields if f.default is not None}
+        if self.sync_mode is not None and self.sync_mode.default:
+            mapping[SYNC_MODE] = self.sync_mode.default
+        return mapping
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +130,20 @@ class ActionsDestination(msgspec.Struct, frozen=True, kw_only=True):
     deletes: bool = False
     actions: tuple[Action, ...] = ()
     presets: tuple[Preset, ...] = ()
+
+    def start(self) -> tuple[Preset, ...]:
+        """The mappings that a new connection begins with: the automatic presets, or where there
+        are none, each action with a trigger of its own."""
+        automatic = tuple(p for p in self.presets if p.type == "automatic" and p.trigger)
+        if automatic:
+            return automatic
+        own: dict[str, Preset] = {}
+        for action in self.actions:
+            if action.trigger and not action.hidden:
+                mapping = action.default_mapping()
+                preset = Preset(name=action.title, action=action.slug, trigger=action.trigger)
+                own.setdefault(action.trigger, msgspec.structs.replace(preset, mapping=mapping))
+        return tuple(own.values())
 
     def action(self, slug: str) -> Action:
         """Raises Misconfigured on one that it doesn't have."""
@@ -163,8 +190,34 @@ def destination(slug: str) -> ActionsDestination:
     if raw is None:
         raise Misconfigured(f"unknown destination type {slug!r}")
     found = msgspec.json.decode(raw, type=ActionsDestination)
-    ours = overlays().get(slug)
-    return found if ours is None else _overlaid(found, ours)
+    return _overlaid(_mended(found), overlays().get(slug, Overlay()))
+
+
+def _mended(found: ActionsDestination) -> ActionsDestination:
+    """Some presets are of actions that run in browsers only, and some triggers are no FQL."""
+    replace = msgspec.structs.replace
+    actions = tuple(replace(a, trigger=_trigger(a.trigger)) for a in found.actions)
+    by_slug = {action.slug: action for action in actions}
+    presets = tuple(
+        replace(p, trigger=_trigger(p.trigger), mapping=_with_mode(by_slug[p.action], p.mapping))
+        for p in found.presets
+        if p.action in by_slug
+    )
+    return replace(found, actions=actions, presets=presets)
+
+
+def _with_mode(action: Action, mapping: dict[str, Any]) -> dict[str, Any]:
+    mode = action.sync_mode
+    return {SYNC_MODE: mode.default} | mapping if mode is not None and mode.default else mapping
+
+
+_BARE = re.compile(r"\b(type|event)\s*=\s*([A-Za-z]\w*)")
+
+
+def _trigger(text: str) -> str:
+    """Upstream writes `AND`, a comma for it, and words without quotes."""
+    text = re.sub(r"\bAND\b|,(?=\s*event\b)", " and ", text).replace("  ", " ")
+    return _BARE.sub(r'\1 = "\2"', text)
 
 
 def _overlaid(found: ActionsDestination, ours: Overlay) -> ActionsDestination:

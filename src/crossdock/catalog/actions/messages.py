@@ -152,7 +152,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The side process itself could not answer: it knows no such destination, action or method."""
+    """The side process could not answer: it knows no such destination or action, or failed."""
 
     name: str = ""
     message: str = ""

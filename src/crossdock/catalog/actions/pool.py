@@ -11,6 +11,7 @@ import msgspec
 from crossdock.base.clock import Clock
 from crossdock.base.errors import Misconfigured
 from crossdock.base.settings import Settings
+from crossdock.catalog.actions.filling import filled
 from crossdock.catalog.actions.keeper import Keeper
 from crossdock.catalog.actions.launch import Launch
 from crossdock.catalog.actions.manifest import destination, secret_settings
@@ -23,7 +24,7 @@ from crossdock.catalog.actions.messages import (
     Params,
     Preview,
 )
-from crossdock.catalog.actions.process import AskedInVain, ProcessEnded
+from crossdock.catalog.actions.process import AskedInVain, Failed, ProcessEnded
 from crossdock.catalog.actions.suspects import Suspects
 
 DEADLINE_S = 10.0
@@ -81,7 +82,7 @@ class ActionsPool:
             destination=slug,
             action=action,
             settings=dict(settings),
-            mapping=dict(mapping),
+            mapping=filled(dict(mapping), settings),
             events=_checked(events),
             auth=auth,
             features=dict(features or {}),
@@ -103,6 +104,8 @@ class ActionsPool:
             return _all(events, _ended(str(error)))
         except TimeoutError:
             return _all(events, _late(deadline_s))
+        except Failed as error:
+            return _all(events, _failed(str(error)))
         except AskedInVain as error:
             raise Misconfigured(str(error)) from None
         return msgspec.json.decode(raw, type=Delivery)
@@ -122,12 +125,12 @@ class ActionsPool:
         capture_bytes: int = 64 * 1024,
     ) -> Preview:
         """What the mapping makes of the events and, with `requests`, what would be sent. Raises
-        Misconfigured, and ProcessEnded or TimeoutError where there is no answer."""
+        Misconfigured, and ProcessEnded, TimeoutError or Failed where there is no answer."""
         params = Params(
             destination=slug,
             action=action,
             settings=dict(settings),
-            mapping=dict(mapping),
+            mapping=filled(dict(mapping), settings),
             events=_checked(events),
             auth=auth,
             features=dict(features or {}),
@@ -238,6 +241,10 @@ def _all(events: Sequence[bytes], answer: Answer) -> Delivery:
 
 def _ended(why: str) -> Answer:
     return Answer(class_="retry", code="RETRY", message=why, after_s=AFTER_END_S, internal=True)
+
+
+def _failed(why: str) -> Answer:
+    return Answer(class_="retry", code="INTERNAL", message=why, internal=True)
 
 
 def _late(deadline_s: float) -> Answer:

@@ -30,7 +30,11 @@ class ProcessEnded(Exception):
 
 
 class AskedInVain(Exception):
-    """The process knows no such destination, action or method."""
+    """The process knows no such destination or action."""
+
+
+class Failed(Exception):
+    """The process could not answer this call, for a reason of ours."""
 
 
 class SideProcess:
@@ -88,7 +92,7 @@ class SideProcess:
         return self.process.pid
 
     async def ask(self, method: str, params: Params, timeout_s: float) -> msgspec.Raw:
-        """Raises ProcessEnded, TimeoutError, or AskedInVain."""
+        """Raises ProcessEnded, TimeoutError, AskedInVain, or Failed."""
         if self._writer is None or self.ended.done():
             raise ProcessEnded("the actions process has ended")
         number = next(self._ids)
@@ -103,7 +107,8 @@ class SideProcess:
         finally:
             self._waiting.pop(number, None)
         if answer.error is not None:
-            raise AskedInVain(answer.error.message)
+            kind = AskedInVain if answer.error.name == "NoSuchDestination" else Failed
+            raise kind(answer.error.message)
         return answer.ok
 
     async def stop(self) -> None:
