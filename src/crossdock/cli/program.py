@@ -8,7 +8,9 @@ import typer
 from crossdock.base.errors import CrossdockError
 from crossdock.cli import (
     accounts,
+    audit,
     backup,
+    code,
     destination,
     doctor,
     events,
@@ -35,9 +37,10 @@ for group, name in (
     (destination.group, "destination"),
     (warehouse.group, "warehouse"),
     (token.group, "token"),
+    (audit.group, "audit"),
 ):
     program.add_typer(group, name=name)
-for module in (serve, roles, accounts, events, doctor, backup, house):
+for module in (serve, roles, accounts, events, doctor, backup, code, house):
     module.register(program)
 
 

@@ -34,6 +34,7 @@ def pages() -> dict[str, str]:
         "reasons.md": reasons_page(),
         "public-api.md": public_api_page(),
         "openapi.json": openapi_text(),
+        "workspace.schema.json": workspace_schema_text(),
     }
 
 
@@ -120,6 +121,12 @@ def openapi_text() -> str:
     from crossdock.workspace.api.document import document
 
     return json.dumps(document(), indent=1, sort_keys=True) + "\n"
+
+
+def workspace_schema_text() -> str:
+    from crossdock.workspace.code.model import json_schema
+
+    return json.dumps(json_schema(), indent=1) + "\n"
 
 
 def exit_codes_page() -> str:

@@ -59,11 +59,20 @@ def demo(data: Data = None, config: Config = None, fd: Fd = None, ready_fd: Read
     run(demonstrating(settings, fd), ready_fd)
 
 
-def setup(data: Data = None, config: Config = None) -> None:
-    """Make or migrate the data folder, then end."""
+def setup(
+    data: Data = None,
+    config: Config = None,
+    workspace: Annotated[Path | None, typer.Option("--workspace", metavar="FILE")] = None,
+) -> None:
+    """Make or migrate the data folder, make its workspace what FILE says, then end."""
+    from crossdock.cli.code import apply_at_start
     from crossdock.cli.folder import set_up
+    from crossdock.cli.options import opened
 
     set_up(settings_of(data, config))
+    if workspace is not None:
+        with opened(data, config) as control:
+            apply_at_start(control, workspace)
 
 
 def start(name: str, settings: Settings) -> Settings:

@@ -50,6 +50,10 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="A sample workspace with generated traffic.")
     ] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", metavar="FILE", help="Make the workspace what FILE says."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Run everything on this data folder: tracking port, app port, worker. Ctrl-C drains."""
@@ -66,7 +70,7 @@ def serve(
     ports = {"port": tracking.getsockname()[1], "app_port": app.getsockname()[1]}
     expect_children_to_follow()
     environ = _environ_of_children(settings, ports)
-    _set_up(settings, config, environ)
+    _set_up(settings, config, workspace, environ)
     try:
         code = _supervise(settings, config, folder, tracking, app, environ, demo)
     finally:
@@ -144,9 +148,12 @@ def _environ_of_children(settings: Settings, ports: dict[str, int]) -> dict[str,
     return environ
 
 
-def _set_up(settings: Settings, config: Path | None, environ: dict[str, str]) -> None:
+def _set_up(
+    settings: Settings, config: Path | None, workspace: Path | None, environ: dict[str, str]
+) -> None:
     """In a child: SQLAlchemy and Alembic would stay in this process's memory for good."""
     tail = ["--data", settings.data, *(["--config", str(config)] if config else [])]
+    tail += ["--workspace", str(workspace)] if workspace else []
     done = subprocess.run(
         [sys.executable, "-m", "crossdock", "setup", *tail],
         check=False,

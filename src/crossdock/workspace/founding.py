@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from crossdock.state.tables import labels, workspaces
 from crossdock.workspace.views import WorkspaceInfo
@@ -31,3 +31,11 @@ def found_workspace(change: "Change", made: WorkspaceInfo) -> None:
             )
         )
     change.audit("Workspace Created", made.id, None, made)
+
+
+def workspace_info(change: "Change") -> WorkspaceInfo:
+    """The workspace that a change is in."""
+    row = change.connection.execute(
+        select(workspaces).where(workspaces.c.id == change.workspace)
+    ).one()
+    return WorkspaceInfo(id=row.id, slug=row.slug, name=row.name)

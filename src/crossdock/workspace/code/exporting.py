@@ -1,0 +1,85 @@
+"""Writes a workspace as a file: the same file applied again changes nothing."""
+
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import UNSET
+
+from crossdock.catalog.cards import destination_cards, source_cards, warehouse_cards
+from crossdock.state.tables import destinations, sources, warehouses
+from crossdock.workspace.code.model import (
+    VERSION,
+    DestinationSpec,
+    LabelSpec,
+    SourceSpec,
+    WarehouseSpec,
+    WorkspaceFile,
+)
+from crossdock.workspace.code.secrecy import referenced, variable
+from crossdock.workspace.control import Change, rows_of
+from crossdock.workspace.founding import workspace_info
+from crossdock.workspace.labels import list_labels
+from crossdock.workspace.sources import list_sources
+from crossdock.workspace.warehouses import list_warehouses
+
+
+def export(change: Change, *, write_keys: bool = False) -> WorkspaceFile:
+    """Secrets as references to the environment; write keys only when asked, as references too."""
+    slugs = {row["id"]: row["slug"] for row in rows_of(change, sources)}
+    return WorkspaceFile(
+        version=VERSION,
+        name=workspace_info(change).name,
+        labels=[
+            LabelSpec(key=x.key, value=x.value, description=x.description)
+            for x in list_labels(change)
+        ],
+        sources=_sources(change, write_keys=write_keys),
+        warehouses={
+            info.slug: WarehouseSpec(
+                type=row["type"],
+                name=info.name,
+                enabled=info.enabled,
+                interval_seconds=info.interval_s,
+                policy=info.policy,
+                sources=sorted(slugs[i] for i in info.source_ids if i in slugs),
+                settings=referenced(warehouse_cards().get(row["type"]), row["settings"], info.slug),
+            )
+            for info, row in zip(list_warehouses(change), rows_of(change, warehouses), strict=True)
+        },
+    )
+
+
+def as_yaml(file: WorkspaceFile) -> str:
+    content: dict[str, Any] = msgspec.to_builtins(file)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
+    below: dict[str, dict[str, DestinationSpec]] = {}
+    for row in rows_of(change, destinations):
+        card = destination_cards().get(row["type"])
+        below.setdefault(row["source_id"], {})[row["slug"]] = DestinationSpec(
+            type=row["type"],
+            name=row["label"],
+            enabled=row["enabled"],
+            settings=referenced(card, row["settings"], row["slug"]),
+        )
+    found = {}
+    for info, row in zip(list_sources(change), rows_of(change, sources), strict=True):
+        card = source_cards().get(row["type"])
+        keys: list[str | dict[str, str]] = [
+            {"env": variable(info.slug, "write_key", str(n))}
+            for n, _ in enumerate(info.write_keys, 1)
+        ]
+        found[info.slug] = SourceSpec(
+            type=row["type"],
+            name=info.name,
+            enabled=info.enabled,
+            keep_alive=row["keep_alive"],
+            labels={label.key: label.value for label in info.labels},
+            settings=referenced(card, row["settings"], info.slug),
+            write_keys=keys if write_keys else UNSET,
+            destinations=below.get(info.id, {}),
+        )
+    return found
