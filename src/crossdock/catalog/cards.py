@@ -28,6 +28,15 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     maximum: float | None = None
 
 
+class Snippet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Code that sends a first event when pasted. In `text` stand `{{writeKey}}`, `{{trackingUrl}}`
+    (with its scheme), `{{trackingHost}}` (host and port) and `{{trackingScheme}}`."""
+
+    title: str
+    language: str
+    text: str
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of source, destination or warehouse.
 
@@ -35,6 +44,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     former_names  also understood in `integrations` objects
     calls         types of call a destination takes
     is_client     of a source: its events come from people's devices
+    website       of what a destination sends to
+    snippets      of a source: how a first event is sent
     """
 
     slug: str
@@ -44,7 +55,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     former_names: tuple[str, ...] = ()
     calls: tuple[str, ...] = CALLS
     is_client: bool = False
+    website: str = ""
     settings: tuple[Field, ...] = ()
+    snippets: tuple[Snippet, ...] = ()
 
     def check(self, given: dict[str, Any]) -> dict[str, Any]:
         """`given` with defaults, values of the declared types.
@@ -55,13 +68,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         fields = {field.name: field for field in self.settings}
         for name in given.keys() - fields.keys():
             known = ", ".join(sorted(fields)) or "none"
-            raise Misconfigured(f"{self.slug} has no setting {name!r}; it has {known}")
+            raise Misconfigured(
+                f"{self.slug} has no setting {name[:80]!r}; it has {known}", f"settings.{name[:80]}"
+            )
         checked: dict[str, Any] = {}
         for name, field in fields.items():
             value = given.get(name, field.default)
             if value is None or value == "":
                 if field.required:
-                    raise Misconfigured(f"{self.slug} needs the setting {name} ({field.label})")
+                    raise Misconfigured(
+                        f"{self.slug} needs the setting {name} ({field.label})", f"settings.{name}"
+                    )
                 continue
             checked[name] = _converted(self.slug, field, value)
         return checked
@@ -78,25 +95,29 @@ _TYPES: dict[str, Any] = {
 
 
 def _converted(slug: str, field: Field, value: Any) -> Any:
-    shown = "(hidden)" if field.secret else repr(value)
+    is_private = field.secret or field.type == "map"  # headers hold tokens
+    shown = "(hidden)" if is_private else f"{value!r:.200}"
+    at = f"settings.{field.name}"
     if field.type in ("map", "list") and isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError:
             raise Misconfigured(
-                f"{slug} setting {field.name} is {shown}: expected a JSON {field.type}"
+                f"{slug} setting {field.name} is {shown}: expected a JSON {field.type}", at
             ) from None
     try:
         converted = msgspec.convert(value, _TYPES[field.type], strict=False)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{slug} setting {field.name} is {shown}: {error}") from None
+        raise Misconfigured(f"{slug} setting {field.name} is {shown}: {error}", at) from None
     if field.choices and converted not in field.choices:
         raise Misconfigured(
-            f"{slug} setting {field.name} is {shown}: expected one of {', '.join(field.choices)}"
+            f"{slug} setting {field.name} is {shown}: expected one of {', '.join(field.choices)}",
+            at,
         )
     if field.type == "number" and not _in_range(field, converted):
         raise Misconfigured(
-            f"{slug} setting {field.name} is {shown}: expected {field.minimum} to {field.maximum}"
+            f"{slug} setting {field.name} is {shown}: expected {field.minimum} to {field.maximum}",
+            at,
         )
     return converted
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -24,7 +25,14 @@ from crossdock.base.ids import new_id, slug_of
 from crossdock.base.secrets import SECRET_NAME, SecretBox
 from crossdock.catalog.cards import Card
 from crossdock.state.database import Database
-from crossdock.state.tables import audit, destinations, sources, warehouses, workspaces
+from crossdock.state.tables import (
+    audit,
+    destinations,
+    source_slugs,
+    sources,
+    warehouses,
+    workspaces,
+)
 from crossdock.workspace.access.principals import CLI, CROSSDOCK, Principal
 from crossdock.workspace.access.rights import Access, access_of
 from crossdock.workspace.access.roles import Area, Level
@@ -35,7 +43,8 @@ from crossdock.workspace.views import View, WorkspaceInfo, audited
 T = TypeVar("T")
 
 NAME_CHARS_MAX = 200
-INSTANCES_MAX = 2_000
+SETTINGS_BYTES_MAX = 64 * 1024
+INSTANCES_MAX = 10_000
 """Of one kind in one workspace. Snapshots are small files that every process holds."""
 
 
@@ -184,11 +193,19 @@ _OWNED: Final = {
 def find_row(
     change: Change, table: Table, kind: str, reference: str, level: Level = Level.READ
 ) -> RowMapping:
-    """The row of a slug or an id in this workspace, on which the principal has `level`.
+    """The row of a slug or an id in this workspace, on which the principal has `level`. A source is
+    found by the slugs it had before, too.
 
     Raises Rejected: 404 where there is none that may be seen, 403 where it may only be seen.
     """
+    if "\0" in reference:  # PostgreSQL would refuse the question
+        raise not_found(kind, reference)
     named = (table.c.id == reference) | (table.c.slug == reference)
+    if table is sources:
+        former = select(source_slugs.c.source_id).where(
+            source_slugs.c.workspace_id == change.workspace, source_slugs.c.slug == reference
+        )
+        named |= sources.c.id.in_(former)
     row = change.connection.execute(visible_rows(change, table).where(named)).mappings().first()
     if row is None:
         raise not_found(kind, reference)
@@ -217,17 +234,27 @@ def visible(change: Change, table: Table) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def check_name(kind: str, name: str) -> None:
+    """Raises Misconfigured where people could not read it, or a database not keep it."""
+    if not name.strip() or len(name) > NAME_CHARS_MAX:
+        raise Misconfigured(
+            f"the {kind}'s name is {len(name)} characters: expected 1 to {NAME_CHARS_MAX}", "name"
+        )
+    if not name.isprintable():
+        raise Misconfigured(f"the {kind}'s name holds characters that cannot be shown", "name")
+
+
 def new_slug(change: Change, table: Table, kind: str, name: str, slug: str | None) -> str:
     """`slug` if it is well formed and free, else one made from `name`.
 
     Slugs of deleted things stay taken: files, schemas and counts are named after them.
     """
-    if not name.strip() or len(name) > NAME_CHARS_MAX:
-        raise Misconfigured(
-            f"the {kind}'s name is {len(name)} characters: expected 1 to {NAME_CHARS_MAX}"
-        )
+    check_name(kind, name)
     owned = table.c.workspace_id == change.workspace
     taken = set(change.connection.execute(select(table.c.slug).where(owned)).scalars())
+    if table is sources:
+        former = select(source_slugs.c.slug).where(source_slugs.c.workspace_id == change.workspace)
+        taken |= set(change.connection.execute(former).scalars())
     alive = change.connection.execute(
         select(func.count()).select_from(table).where(owned, table.c.deleted_ms.is_(None))
     ).scalar_one()
@@ -236,9 +263,14 @@ def new_slug(change: Change, table: Table, kind: str, name: str, slug: str | Non
     if slug is None:
         return slug_of(name, taken)
     if slug != slug_of(slug):
-        raise Misconfigured(f"slug is {slug!r}: expected lower-case letters, digits and hyphens")
+        raise Misconfigured(
+            f"slug is {slug[:80]!r}: expected lower-case letters, digits and hyphens, 60 at most",
+            field="slug",
+        )
     if slug in taken:
-        raise Rejected("conflict", f"a {kind} with the slug {slug!r} exists or existed", 409)
+        raise Rejected(
+            "conflict", f"a {kind} with the slug {slug!r} exists or existed", 409, "slug"
+        )
     return slug
 
 
@@ -246,6 +278,11 @@ def sealed_settings(change: Change, card: Card, given: dict[str, Any]) -> dict[s
     """`given` as the card wants it, secrets sealed: whole settings that the card calls secret, and
     of maps the values whose names speak of one. Sealed values may stand in `given`."""
     secret = {field.name for field in card.settings if field.secret}
+    size = len(msgspec.json.encode(given))
+    if size > SETTINGS_BYTES_MAX:
+        raise Misconfigured(
+            f"settings are {size} bytes of JSON: expected at most {SETTINGS_BYTES_MAX}", "settings"
+        )
     checked = card.check(change.secrets.open_all(given))
     return {name: _sealed(change, value, name in secret) for name, value in checked.items()}
 
@@ -262,9 +299,9 @@ def card_of(cards: dict[str, Card], kind: str, slug: str) -> Card:
     card = cards.get(slug)
     if card is None:
         known = ", ".join(sorted(cards)) or "none"
-        raise Misconfigured(f"{kind} type is {slug!r}: expected one of {known}")
+        raise Misconfigured(f"{kind} type is {slug[:80]!r}: expected one of {known}", "metadataId")
     return card
 
 
 def not_found(kind: str, reference: str) -> Rejected:
-    return Rejected("not_found", f"there is no {kind} {reference!r} in this workspace", 404)
+    return Rejected("not_found", f"there is no {kind} {reference[:80]!r} in this workspace", 404)

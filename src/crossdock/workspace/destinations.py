@@ -1,9 +1,12 @@
 """Destinations: one instance belongs to exactly one source; a source may have many."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, update
+from sqlalchemy import RowMapping, select, update
 
+from crossdock.base.clock import iso_ms
+from crossdock.base.errors import Misconfigured, Rejected
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import Card, destination_cards
 from crossdock.catalog.contract import load_destination
@@ -12,12 +15,18 @@ from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
     card_of,
+    check_name,
     find_row,
     new_slug,
     rows_of,
     sealed_settings,
 )
-from crossdock.workspace.views import DestinationInfo, metadata_of, shown_settings
+from crossdock.workspace.merging import merged
+from crossdock.workspace.metadata import destination_metadata
+from crossdock.workspace.views import DestinationInfo, shown_settings
+
+ALIKE_MAX = 25
+"""Instances of one type that a source may have."""
 
 
 def create_destination(
@@ -30,10 +39,17 @@ def create_destination(
     slug: str | None = None,
     enabled: bool = True,
 ) -> DestinationInfo:
-    """Gets events from the tail of the log on, as its first holder finds it."""
+    """Gets events from the tail of the log on, as its first holder finds it.
+
+    Raises Rejected: 409 where the source has one of that name, 422 where it has too many alike.
+    """
     card = card_of(destination_cards(), "destination", type)
     source_row = find_row(change, sources, "source", source, Level.ADMIN)
-    label = name or card.name
+    siblings = _siblings(change, source_row["id"])
+    if sum(row["type"] == type for row in siblings) >= ALIKE_MAX:
+        message = f"a source holds at most {ALIKE_MAX} destinations of the type {type}"
+        raise Rejected("limit", message, 422, "metadataId")
+    label = _free_name(siblings, card, name)
     slug = new_slug(change, destinations, "destination", label, slug)
     destination_id = new_id("dst")
     change.connection.execute(
@@ -46,7 +62,7 @@ def create_destination(
             label=label,
             enabled=enabled,
             paused=False,
-            settings=_usable(change, card, settings),
+            settings=_usable(change, card, merged(card, {}, settings)),
             created_ms=change.now_ms,
             created_by=change.principal.id,
         )
@@ -62,11 +78,21 @@ def get_destination(change: Change, reference: str, level: Level = Level.READ) -
 
 
 def list_destinations(change: Change) -> list[DestinationInfo]:
-    return [_info(row) for row in rows_of(change, destinations)]
+    return shown_destinations(rows_of(change, destinations))
 
 
-def rename_destination(change: Change, reference: str, name: str) -> DestinationInfo:
-    return _update(change, reference, "Integration Modified", label=name)
+def shown_destinations(rows: Sequence[RowMapping]) -> list[DestinationInfo]:
+    """Rows of the table as people see them."""
+    return [_info(row) for row in rows]
+
+
+def rename_destination(change: Change, reference: str, name: str | None) -> DestinationInfo:
+    """None: it is called like its type again. Raises Rejected (409) where the name is taken."""
+    row = find_row(change, destinations, "destination", reference, Level.ADMIN)
+    siblings = [s for s in _siblings(change, row["source_id"]) if s["id"] != row["id"]]
+    card = card_of(destination_cards(), "destination", row["type"])
+    label = _free_name(siblings, card, name)
+    return _update(change, row["id"], "Integration Modified", label=label)
 
 
 def enable_destination(change: Change, reference: str, enabled: bool) -> DestinationInfo:
@@ -82,11 +108,27 @@ def pause_destination(change: Change, reference: str, paused: bool) -> Destinati
 
 
 def set_destination(change: Change, reference: str, settings: dict[str, Any]) -> DestinationInfo:
-    """Change some settings; those not named stay."""
+    """Change some settings; those not named stay, as do secrets given as their mask. None removes
+    one."""
     row = find_row(change, destinations, "destination", reference, Level.ADMIN)
     card = card_of(destination_cards(), "destination", row["type"])
-    merged = _usable(change, card, {**row["settings"], **settings})
-    return _update(change, reference, "Integration Modified", settings=merged)
+    usable = _usable(change, card, merged(card, row["settings"], settings))
+    return _update(change, reference, "Integration Modified", settings=usable)
+
+
+def copy_settings(change: Change, reference: str, other: str) -> DestinationInfo:
+    """All settings of another destination of the same type, its secrets included. Needs the rights
+    to change both."""
+    row = find_row(change, destinations, "destination", reference, Level.ADMIN)
+    model = find_row(change, destinations, "destination", other, Level.ADMIN)
+    if model["type"] != row["type"]:
+        raise Rejected(
+            "validation",
+            f"{other[:80]} is a {model['type']}: expected a destination of the type {row['type']}",
+            422,
+            "copySettingsFrom",
+        )
+    return _update(change, row["id"], "Integration Modified", settings=model["settings"])
 
 
 def delete_destination(change: Change, reference: str) -> DestinationInfo:
@@ -104,8 +146,31 @@ def delete_destination(change: Change, reference: str) -> DestinationInfo:
 def _usable(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
     """`given`, sealed. Raises Misconfigured where the destination could make no request of it."""
     sealed = sealed_settings(change, card, given)
-    load_destination(card.slug).limits(change.secrets.open_all(sealed))
+    try:
+        load_destination(card.slug).limits(change.secrets.open_all(sealed))
+    except Misconfigured as error:
+        raise Misconfigured(str(error), error.field or "settings") from error
     return sealed
+
+
+def _siblings(change: Change, source_id: str) -> Sequence[RowMapping]:
+    query = select(destinations.c.id, destinations.c.type, destinations.c.label).where(
+        destinations.c.source_id == source_id, destinations.c.deleted_ms.is_(None)
+    )
+    return change.connection.execute(query).mappings().all()
+
+
+def _free_name(siblings: Sequence[RowMapping], card: Card, name: str | None) -> str:
+    """`name` where no sibling has it; without one, the type's name, numbered where it is taken."""
+    taken = {row["label"] for row in siblings}
+    if name is not None:
+        check_name("destination", name)
+        if name in taken:
+            message = f"this source has a destination of the name {name!r}"
+            raise Rejected("conflict", message, 409, "name")
+        return name
+    numbered = (f"{card.name} {n}" for n in range(2, len(taken) + 3))
+    return next(n for n in (card.name, *numbered) if n not in taken)
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> DestinationInfo:
@@ -127,6 +192,7 @@ def _info(row: RowMapping) -> DestinationInfo:
         source_id=row["source_id"],
         enabled=row["enabled"],
         paused=row["paused"],
-        metadata=metadata_of(card_of(destination_cards(), "destination", row["type"])),
+        metadata=destination_metadata(card_of(destination_cards(), "destination", row["type"])),
         settings=shown_settings(row["settings"]),
+        created_at=iso_ms(row["created_ms"]),
     )
