@@ -14,6 +14,7 @@ from crossdock.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from crossdock.warehouse.history import SyncResult
     from crossdock.workspace.control import Control
+    from crossdock.workspace.syncs import SyncInfo
 
 WAIT_S = 300.0
 """A load that is running may be the schedule's: its end is worth waiting for."""
@@ -69,11 +70,13 @@ def history(
     config: Config = None,
 ) -> None:
     """Past loads, the newest first: rows by table, and notices with their remedies in --json."""
-    from crossdock.workspace.warehouses import get_warehouse, list_syncs
+    from crossdock.workspace.syncs import list_syncs
+    from crossdock.workspace.warehouses import get_warehouse
 
     with opened(data, config) as control:
         found = control.read(lambda c: get_warehouse(c, reference), workspace=workspace)
-        past = control.database.transact(lambda c: list_syncs(c, found.id, limit))
+        now_ms = control.clock.now_ms()
+        past = control.database.read(lambda c: list_syncs(c, found.id, limit, now_ms))
         slugs = _source_slugs(control)
     if as_json:
         print_json({"warehouseId": found.id, "syncs": past})
@@ -128,18 +131,18 @@ def _source_slugs(control: "Control") -> dict[str, str]:
     return {source.id: source.slug for source in snapshot.sources.values()}
 
 
-def _shown(result: "SyncResult") -> dict[str, Any]:
+def _shown(result: "SyncResult") -> "SyncInfo":
     import msgspec
 
-    from crossdock.workspace.warehouses import shown_sync
+    from crossdock.workspace.syncs import shown_sync
 
-    return shown_sync(msgspec.to_builtins(result))
+    return shown_sync(msgspec.to_builtins(result), result.ended_ms)
 
 
-def _row(line: dict[str, Any], slugs: dict[str, str]) -> tuple[Any, ...]:
-    notices = line["notices"]
-    text = notices[0]["message"][:80] if notices else ""
+def _row(sync: "SyncInfo", slugs: dict[str, str]) -> tuple[Any, ...]:
+    notices = sync.notices
+    text = notices[0].message[:80] if notices else ""
     more = f" (+{len(notices) - 1})" if len(notices) > 1 else ""
-    seconds = "" if line["duration"] is None else f"{line['duration'] / 1000:.1f}"
-    source = slugs.get(line["sourceId"], line["sourceId"])
-    return (line["start"], source, line["status"], seconds, line["count"], text + more)
+    seconds = "" if sync.end is None else f"{sync.duration:.1f}"
+    source = slugs.get(sync.source_id, sync.source_id)
+    return (sync.start, source, sync.status, seconds, sync.count, text + more)

@@ -3,23 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Misconfigured
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import warehouse_cards
-from crossdock.state.tables import sources, syncs, warehouse_sources, warehouses
+from crossdock.state.tables import sources, warehouse_sources, warehouses
 from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
     card_of,
+    check_name,
     find_row,
     new_slug,
     rows_of,
     sealed_settings,
 )
-from crossdock.workspace.views import WarehouseInfo, metadata_of, shown_settings
+from crossdock.workspace.merging import merged
+from crossdock.workspace.metadata import warehouse_metadata
+from crossdock.workspace.views import WarehouseInfo, shown_settings
 
 INTERVAL_S_MIN = 60
 INTERVAL_S_MAX = 7 * 86_400
@@ -36,6 +39,7 @@ def create_warehouse(
     source_references: Sequence[str] | None = None,
     interval_s: int = 3600,
     policy: str = "widen",
+    enabled: bool = True,
 ) -> WarehouseInfo:
     """`source_references` None connects every present source; later ones connect themselves."""
     change.access.require("WAREHOUSE")
@@ -51,10 +55,10 @@ def create_warehouse(
             slug=slug,
             type=type,
             name=name,
-            enabled=True,
+            enabled=enabled,
             interval_s=interval_s,
             policy=policy,
-            settings=sealed_settings(change, card, settings),
+            settings=sealed_settings(change, card, merged(card, {}, settings)),
             created_ms=change.now_ms,
             created_by=change.principal.id,
         )
@@ -68,14 +72,36 @@ def create_warehouse(
 
 def get_warehouse(change: Change, reference: str, level: Level = Level.READ) -> WarehouseInfo:
     """Of a slug or an id. Raises Rejected: 404 where it may not be seen, 403 below `level`."""
-    return _info(change, find_row(change, warehouses, "warehouse", reference, level))
+    row = find_row(change, warehouses, "warehouse", reference, level)
+    return shown_warehouses(change, [row])[0]
 
 
 def list_warehouses(change: Change) -> list[WarehouseInfo]:
-    return [_info(change, row) for row in rows_of(change, warehouses)]
+    return shown_warehouses(change, rows_of(change, warehouses))
 
 
-def rename_warehouse(change: Change, reference: str, name: str) -> WarehouseInfo:
+def shown_warehouses(change: Change, rows: Sequence[RowMapping]) -> list[WarehouseInfo]:
+    """Rows of the table as people see them."""
+    query = select(warehouse_sources.c.warehouse_id, warehouse_sources.c.source_id).where(
+        warehouse_sources.c.workspace_id == change.workspace
+    )
+    if len(rows) == 1:
+        query = query.where(warehouse_sources.c.warehouse_id == rows[0]["id"])
+    connected: dict[str, list[str]] = {row["id"]: [] for row in rows}
+    for warehouse, source in change.connection.execute(
+        query.order_by(warehouse_sources.c.source_id)
+    ):
+        if warehouse in connected:
+            connected[warehouse].append(source)
+    return [_info(row, connected[row["id"]]) for row in rows]
+
+
+def rename_warehouse(change: Change, reference: str, name: str | None) -> WarehouseInfo:
+    """None: it is called like its type again."""
+    if name is None:
+        row = find_row(change, warehouses, "warehouse", reference, Level.ADMIN)
+        name = card_of(warehouse_cards(), "warehouse", row["type"]).name
+    check_name("warehouse", name)
     return _update(change, reference, "Storage Destination Modified", name=name)
 
 
@@ -90,24 +116,28 @@ def set_warehouse(
     settings: dict[str, Any] | None = None,
     interval_s: int | None = None,
 ) -> WarehouseInfo:
-    """Change some settings, or the schedule; what is not named stays."""
+    """Change some settings, or the schedule; what is not named stays, as do secrets given as their
+    mask. None removes a setting."""
     row = find_row(change, warehouses, "warehouse", reference, Level.ADMIN)
     card = card_of(warehouse_cards(), "warehouse", row["type"])
     interval_s = row["interval_s"] if interval_s is None else interval_s
     _check_schedule(interval_s, row["policy"])
-    merged = sealed_settings(change, card, {**row["settings"], **(settings or {})})
+    sealed = sealed_settings(change, card, merged(card, row["settings"], settings or {}))
     return _update(
-        change, reference, "Storage Destination Modified", settings=merged, interval_s=interval_s
+        change, reference, "Storage Destination Modified", settings=sealed, interval_s=interval_s
     )
 
 
 def connect_source(change: Change, reference: str, source: str, connected: bool) -> WarehouseInfo:
-    """Load a source's events from now on, or no more; what is loaded stays."""
+    """Load a source's events from now on, or no more; what is loaded stays. Needs the right to
+    change both. Repeating it changes nothing."""
     before = get_warehouse(change, reference, Level.ADMIN)
     row = find_row(change, sources, "source", source, Level.ADMIN)
-    if connected and row["id"] not in before.source_ids:
+    if connected == (row["id"] in before.source_ids):
+        return before
+    if connected:
         _connect(change, before.id, row["id"])
-    elif not connected:
+    else:
         change.connection.execute(
             delete(warehouse_sources).where(
                 warehouse_sources.c.warehouse_id == before.id,
@@ -153,10 +183,12 @@ def _connect(change: Change, warehouse_id: str, source_id: str) -> None:
 def _check_schedule(interval_s: int, policy: str) -> None:
     if not INTERVAL_S_MIN <= interval_s <= INTERVAL_S_MAX:
         raise Misconfigured(
-            f"interval is {interval_s} s: expected {INTERVAL_S_MIN} to {INTERVAL_S_MAX}"
+            f"interval is {interval_s} s: expected {INTERVAL_S_MIN} to {INTERVAL_S_MAX}",
+            "intervalS",
         )
     if policy not in POLICIES:
-        raise Misconfigured(f"policy is {policy!r}: expected one of {', '.join(POLICIES)}")
+        known = ", ".join(POLICIES)
+        raise Misconfigured(f"policy is {policy[:80]!r}: expected one of {known}", "policy")
 
 
 def _update(change: Change, reference: str, action: str, **values: Any) -> WarehouseInfo:
@@ -169,44 +201,17 @@ def _update(change: Change, reference: str, action: str, **values: Any) -> Wareh
     return after
 
 
-def _info(change: Change, row: RowMapping) -> WarehouseInfo:
-    connected = change.connection.execute(
-        select(warehouse_sources.c.source_id)
-        .where(warehouse_sources.c.warehouse_id == row["id"])
-        .order_by(warehouse_sources.c.source_id)
-    ).scalars()
+def _info(row: RowMapping, connected: Sequence[str]) -> WarehouseInfo:
     return WarehouseInfo(
         id=row["id"],
         slug=row["slug"],
         name=row["name"],
         workspace_id=row["workspace_id"],
         enabled=row["enabled"],
-        metadata=metadata_of(card_of(warehouse_cards(), "warehouse", row["type"])),
+        metadata=warehouse_metadata(card_of(warehouse_cards(), "warehouse", row["type"])),
         settings=shown_settings(row["settings"]),
         source_ids=tuple(connected),
         interval_s=row["interval_s"],
         policy=row["policy"],
+        created_at=iso_ms(row["created_ms"]),
     )
-
-
-def list_syncs(connection: Connection, warehouse_id: str, limit: int) -> list[dict[str, Any]]:
-    """Sync history in the API's shape, the newest first."""
-    query = select(syncs).where(syncs.c.warehouse == warehouse_id)
-    rows = connection.execute(query.order_by(syncs.c.started_ms.desc(), syncs.c.id).limit(limit))
-    return [shown_sync(dict(row)) for row in rows.mappings()]
-
-
-def shown_sync(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the sync history as the API has it; `duration` in milliseconds."""
-    started, ended = row["started_ms"], row["ended_ms"]
-    return {
-        "id": row["id"],
-        "sourceId": row["source"],
-        "status": row["status"].upper(),
-        "start": iso_ms(started),
-        "end": None if ended is None else iso_ms(ended),
-        "duration": None if ended is None else ended - started,
-        "count": sum(row["rows"].values()),
-        "rows": row["rows"],
-        "notices": row["notices"],
-    }
