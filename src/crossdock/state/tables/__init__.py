@@ -46,6 +46,13 @@ from crossdock.state.tables.people import (
     recovery_codes,
     sessions,
 )
+from crossdock.state.tables.routing import (
+    destination_filters,
+    destination_state,
+    jobs,
+    schema_controls,
+    subscriptions,
+)
 
 __all__ = [
     "attempts",
@@ -53,6 +60,8 @@ __all__ = [
     "counts",
     "cursors",
     "dead_letters",
+    "destination_filters",
+    "destination_state",
     "destinations",
     "grants",
     "group_members",
@@ -60,6 +69,7 @@ __all__ = [
     "integration_requests",
     "integration_votes",
     "invites",
+    "jobs",
     "labels",
     "leases",
     "members",
@@ -73,12 +83,14 @@ __all__ = [
     "recovery_codes",
     "retries",
     "samples",
+    "schema_controls",
     "seen_names",
     "sessions",
     "source_idles",
     "source_labels",
     "source_slugs",
     "sources",
+    "subscriptions",
     "syncs",
     "tokens",
     "usage_days",

@@ -80,12 +80,14 @@ retries = Table(
     Column("id", AutoId, primary_key=True),
     *_event_columns(),
     Column("next_ms", BigInteger, nullable=False),
+    Column("remaining", Text, nullable=False, server_default=""),
     Column("event", LargeBinary, nullable=False),
     Index(None, "owner", "run", "next_ms"),
     Index(None, "owner", "run", "partition", "offset", unique=True),
     Index(None, "message_id"),
 )
-"""One row an event that failed and may be tried again. `event` is its whole log record."""
+"""One row an event that failed and may be tried again. `event` is its whole log record.
+`remaining`: ids of the mappings that have not taken it yet, commas between; '': all that match."""
 
 dead_letters = Table(
     "dead_letters",
