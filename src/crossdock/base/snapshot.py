@@ -9,6 +9,36 @@ from typing import Any
 import msgspec
 
 
+class FilterView(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination filter: `condition` is FQL, `actions` as the Public API has them."""
+
+    id: str
+    condition: str
+    actions: tuple[dict[str, Any], ...] = ()
+    enabled: bool = True
+
+
+class MappingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping of a destination: events that `trigger` (FQL) matches go to `action`, each field
+    made by `mapping`."""
+
+    id: str
+    name: str
+    action: str
+    trigger: str
+    mapping: dict[str, Any] = {}
+    enabled: bool = True
+
+
+class BlockView(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema control that is switched off. kind: track (`name` is the event's), page, screen,
+    identify or group (`name` is the trait's); `destination`: only there; "": everywhere."""
+
+    kind: str
+    name: str = ""
+    destination: str = ""
+
+
 class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     """A source: where events come from.
 
@@ -27,6 +57,7 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     schema_name: str = ""
     write_keys: tuple[str, ...] = ()
     settings: dict[str, Any] = {}
+    blocks: tuple[BlockView, ...] = ()
 
 
 class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +82,8 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = False
     created_ms: int = 0
     settings: dict[str, Any] = {}
+    filters: tuple[FilterView, ...] = ()
+    mappings: tuple[MappingView, ...] = ()
 
 
 class WarehouseView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
-"""What people configure between a source and a destination: filters, mappings, schema controls; what
-the runtime of a destination wants kept; jobs that take long."""
+"""What people configure between a source and a destination: filters, mappings, schema controls;
+what the runtime of a destination wants kept; jobs that take long."""
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
 
@@ -20,7 +20,7 @@ destination_filters = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
 )
-"""`condition` is FQL. `actions`: list of {type, percent?, path?, fields?} as the Public API has it."""
+"""`condition` is FQL. `actions`: list of {type, percent?, path?, fields?}, as in the Public API."""
 
 subscriptions = Table(
     "subscriptions",
@@ -62,8 +62,8 @@ destination_state = Table(
     Column("expires_ms", BigInteger),
     Index(None, "expires_ms"),
 )
-"""What a destination's code wants back with its next calls, and `tokens`, sealed: its OAuth tokens as
-last refreshed."""
+"""What a destination's code wants back with its next calls, and `tokens`, sealed: its OAuth tokens
+as last refreshed."""
 
 jobs = Table(
     "jobs",
