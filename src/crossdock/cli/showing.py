@@ -33,6 +33,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
         from crossdock.workspace.control import Control
         from crossdock.workspace.health import Health
         from crossdock.workspace.serving import serve_app
+        from crossdock.workspace.sources.expiring import keep_keys_expiring
         from crossdock.workspace.mail.posting import post_mail
 
         clock = SystemClock()
@@ -48,6 +49,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
             async with asyncio.TaskGroup() as group:
                 group.create_task(serve_app(app, listener, stop, ready))
                 group.create_task(keep_published(control, snapshots, stop))
+                group.create_task(keep_keys_expiring(control, stop))
         finally:
                 group.create_task(post_mail(control, settings, stop))
                 group.create_task(forget_audit(control, settings, stop))

@@ -2,30 +2,18 @@
 `environment:prod` are there from the start. One value for each key of a source."""
 
 import re
-from typing import ClassVar
 
 from sqlalchemy import delete, func, insert, select
 
 from crossdock.base.errors import Rejected
 from crossdock.state.tables import grants, labels, source_labels
 from crossdock.workspace.control import Change
-from crossdock.workspace.views import View
+from crossdock.workspace.views import LabelInfo
 
 LABELS_MAX = 500
 LABEL_CHARS_MAX = 64
 DESCRIPTION_CHARS_MAX = 500
 _PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-
-
-class LabelInfo(View, frozen=True):
-    resource_type: ClassVar[str] = "LABEL"
-    key: str
-    value: str
-    description: str = ""
-
-    @property
-    def resource_name(self) -> str:
-        return f"{self.key}:{self.value}"
 
 
 def create_label(change: Change, *, key: str, value: str, description: str = "") -> LabelInfo:

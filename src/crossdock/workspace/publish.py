@@ -78,7 +78,7 @@ def publish(database: Database, folder: DataFolder, now_ms: int) -> int:
 
 
 def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
-    keys = _grouped(connection, write_keys, "source_id", "key")
+    keys = _keys(connection, now_ms)
     connected = _grouped(connection, warehouse_sources, "warehouse_id", "source_id")
     uncounted = set(connection.execute(select(cursors.c.owner).distinct()).scalars())
     return Snapshot(
@@ -87,6 +87,7 @@ def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
         workspaces={
             row["id"]: WorkspaceView(id=row["id"], slug=row["slug"], name=row["name"])
             for row in _rows(connection, workspaces)
+            if row["deleted_ms"] is None
         },
         sources={
             row["id"]: _source(row, keys[row["id"]])
@@ -167,6 +168,16 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _rows(connection: Connection, table: Table) -> list[RowMapping]:
     return list(connection.execute(select(table)).mappings())
+
+
+def _keys(connection: Connection, now_ms: int) -> defaultdict[str, list[str]]:
+    """Source -> its write keys, without those whose grace period is over."""
+    works = write_keys.c.expires_ms.is_(None) | (write_keys.c.expires_ms > now_ms)
+    query = select(write_keys.c.source_id, write_keys.c.key).where(works).order_by(write_keys.c.key)
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for source_id, key in connection.execute(query):
+        groups[source_id].append(key)
+    return groups
 
 
 def _grouped(

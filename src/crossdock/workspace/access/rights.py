@@ -33,6 +33,11 @@ class Access:
         self.is_owner = is_owner or any(g.role == OWNER for g in self._held)
         self.is_member = is_member or self.is_owner or bool(self._held)
 
+    @property
+    def held(self) -> tuple[Grant, ...]:
+        """Every grant that counts: one's own and those of one's groups."""
+        return self._held
+
     def level(self, area: Area, resource_id: str | None = None) -> Level:
         """In `area` on one resource; None: on all of the area, those to come included."""
         if self.is_owner:
@@ -58,13 +63,14 @@ class Access:
         if not self.is_owner:
             raise Rejected("forbidden", "only a Workspace Owner may do this", 403)
 
-    def visible(self, area: Area, column: ColumnElement[str]) -> ColumnElement[bool]:
-        """A condition on ids in `column`: those that may be read."""
-        if self.level(area) >= Level.READ:
+    def visible(
+        self, area: Area, column: ColumnElement[str], level: Level = Level.READ
+    ) -> ColumnElement[bool]:
+        """A condition on ids in `column`: those on which `level` is reached."""
+        if self.level(area) >= level:
             return true()
-        return or_(
-            false(), *(_condition(g, column) for g in self._held if ROLES[g.role].area == area)
-        )
+        roles = {r.id for r in ROLES.values() if r.area == area and r.level >= level}
+        return or_(false(), *(_condition(g, column) for g in self._held if g.role in roles))
 
     def _covers(self, grant: Grant, resource_id: str | None) -> bool:
         if grant.resource_type != "WORKSPACE" and grant.resource_id != resource_id:

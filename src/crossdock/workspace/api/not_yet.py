@@ -13,12 +13,6 @@ class NotYet(NamedTuple):
 NOT_YET: Final = (
     NotYet("getWorkspace", "GET", "/"),
     NotYet("listAuditEvents", "GET", "/audit-events"),
-    NotYet("getDestinationsCatalog", "GET", "/catalog/destinations"),
-    NotYet("getDestinationMetadata", "GET", "/catalog/destinations/{destination_metadata_id:str}"),
-    NotYet("getSourcesCatalog", "GET", "/catalog/sources"),
-    NotYet("getSourceMetadata", "GET", "/catalog/sources/{source_metadata_id:str}"),
-    NotYet("getWarehousesCatalog", "GET", "/catalog/warehouses"),
-    NotYet("getWarehouseMetadata", "GET", "/catalog/warehouses/{warehouse_metadata_id:str}"),
     NotYet(
         "getEgressFailedMetricsFromDeliveryOverview", "GET", "/delivery-overview/failed-delivery"
     ),
@@ -146,19 +140,6 @@ NOT_YET: Final = (
     ),
     NotYet("createReverseETLManualSync", "POST", "/reverse-etl-syncs"),
     NotYet("listRoles", "GET", "/roles"),
-    NotYet("listSources", "GET", "/sources"),
-    NotYet("createSource", "POST", "/sources"),
-    NotYet("deleteSource", "DELETE", "/sources/{source_id:str}"),
-    NotYet("getSource", "GET", "/sources/{source_id:str}"),
-    NotYet("updateSource", "PATCH", "/sources/{source_id:str}"),
-    NotYet(
-        "listConnectedDestinationsFromSource",
-        "GET",
-        "/sources/{source_id:str}/connected-destinations",
-    ),
-    NotYet(
-        "listConnectedWarehousesFromSource", "GET", "/sources/{source_id:str}/connected-warehouses"
-    ),
     NotYet("createEdgeFunctions", "POST", "/sources/{source_id:str}/edge-functions"),
     NotYet("disableEdgeFunctions", "PATCH", "/sources/{source_id:str}/edge-functions/disable"),
     NotYet("getLatestFromEdgeFunctions", "GET", "/sources/{source_id:str}/edge-functions/latest"),
@@ -166,14 +147,6 @@ NOT_YET: Final = (
         "generateUploadURLForEdgeFunctions",
         "POST",
         "/sources/{source_id:str}/edge-functions/upload-url",
-    ),
-    NotYet("addLabelsToSource", "POST", "/sources/{source_id:str}/labels"),
-    NotYet("replaceLabelsInSource", "PUT", "/sources/{source_id:str}/labels"),
-    NotYet("listSchemaSettingsInSource", "GET", "/sources/{source_id:str}/settings"),
-    NotYet("updateSchemaSettingsInSource", "PATCH", "/sources/{source_id:str}/settings"),
-    NotYet("createWriteKeyForSource", "POST", "/sources/{source_id:str}/writekey"),
-    NotYet(
-        "removeWriteKeyFromSource", "DELETE", "/sources/{source_id:str}/writekey/{write_key:str}"
     ),
     NotYet("listSpaces", "GET", "/spaces"),
     NotYet("getSpace", "GET", "/spaces/{space_id:str}"),

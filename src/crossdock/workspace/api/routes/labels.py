@@ -5,7 +5,8 @@ from litestar import delete, get, post
 
 from crossdock.workspace.api.answering import Data, Status
 from crossdock.workspace.api.context import Body, InApi
-from crossdock.workspace.labels import LabelInfo, create_label, delete_label, list_labels
+from crossdock.workspace.labels import create_label, delete_label, list_labels
+from crossdock.workspace.views import LabelInfo
 
 TAGS = ["Labels"]
 
