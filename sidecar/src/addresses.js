@@ -22,16 +22,19 @@ const PRIVATE_4 = `0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16
 // Only 2000::/3 is handed out; what is taken out of it stands after.
 const PRIVATE_6 = '::/3 4000::/2 8000::/1 2001::/23 2001:db8::/32 2002::/16 3fff::/20'
 
-const PRIVATE = new net.BlockList()
-addAll(PRIVATE, PRIVATE_4, 'ipv4')
-addAll(PRIVATE, PRIVATE_6, 'ipv6')
+// A list each: Node finds an IPv4 address in an IPv6 network too, as a mapped one.
+const PRIVATE = { ipv4: listOf(PRIVATE_4, 'ipv4'), ipv6: listOf(PRIVATE_6, 'ipv6') }
 
-function addAll(list, text, family) {
+function listOf(text, family) {
+  const list = new net.BlockList()
   for (const entry of text.split(/\s+/)) {
     const [network, prefix] = entry.split('/')
     list.addSubnet(network, Number(prefix), family)
   }
+  return list
 }
+
+const isPrivate = (address) => PRIVATE[familyOf(address)].check(address, familyOf(address))
 
 const familyOf = (address) => (net.isIPv6(address) ? 'ipv6' : 'ipv4')
 
@@ -80,7 +83,7 @@ export class AddressGuard {
     if (faces.some((face) => METADATA.check(face, familyOf(face)))) {
       return this.#hasOwnEntry(port, plain) ? null : refusalOf(host, port, plain, 'metadata')
     }
-    if (!faces.some((face) => PRIVATE.check(face, familyOf(face)))) return null
+    if (!faces.some(isPrivate)) return null
     if (this.allowPrivate || this.#isListed(host, port, plain)) return null
     return refusalOf(host, port, plain, 'private')
   }

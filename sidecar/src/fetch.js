@@ -1,7 +1,5 @@
 // Stands where upstream's request client imports `cross-fetch`: sends under our own name, records
 // what was exchanged, and caps what is read of an answer.
-import { Transform } from 'node:stream'
-
 import send, { Headers, Request, Response } from 'cross-fetch'
 
 import { call } from './context.js'
@@ -36,7 +34,7 @@ export default async function fetch(input, options) {
   }
   try {
     const response = await send(request)
-    return received(current, exchange, response)
+    return await received(current, exchange, response)
   } catch (error) {
     if (exchange) exchange.error = shown(current, String(error?.message ?? error)).slice(0, 500)
     throw error
@@ -71,33 +69,32 @@ const shown = (current, text) => {
   return clean.length > most ? `${clean.slice(0, most)}... (${text.length} characters)` : clean
 }
 
-function received(current, exchange, response) {
+async function received(current, exchange, response) {
   current.status = response.status
   if (exchange) exchange.status = response.status
   if (response.status === 429 || response.status === 503) {
     current.retryAfter = response.headers.get('retry-after')
   }
-  if (!response.body) return response
-  const kept = []
+  const body = await bodyOf(response)
+  if (exchange) {
+    exchange.response = shown(current, body.subarray(0, current.captureBytes * 4).toString())
+  }
+  const { statusText, headers, url } = response
+  return new Response(body, { status: response.status, statusText, headers, url })
+}
+
+/** Read here and whole: upstream clones a response and reads the clone alone, which stands still at
+    the first 16 KiB of a stream. */
+async function bodyOf(response) {
+  const chunks = []
   let size = 0
-  const counted = new Transform({
-    transform(chunk, _encoding, done) {
-      if (exchange && size < current.captureBytes) kept.push(chunk)
-      size += chunk.length
-      done(size > RESPONSE_BYTES_MAX ? new AnswerTooLarge() : null, chunk)
-    },
-    flush(done) {
-      if (exchange) exchange.response = shown(current, Buffer.concat(kept).toString())
-      done()
+  for await (const chunk of response.body) {
+    size += chunk.length
+    if (size > RESPONSE_BYTES_MAX) {
+      response.body.destroy()
+      throw new AnswerTooLarge()
     }
-  })
-  response.body.on('error', (error) => counted.destroy(error))
-  counted.on('error', () => response.body.destroy())
-  response.body.pipe(counted)
-  return new Response(counted, {
-    status: response.status,
-    statusText: response.statusText,
-    headers: response.headers,
-    url: response.url
-  })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

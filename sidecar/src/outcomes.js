@@ -88,7 +88,9 @@ function networkCode(code) {
 
 /** Of one event's node in the answer to a batch. */
 export function ofNode(node, call) {
-  if (!node || typeof node.status !== 'number') {
+  if (typeof node?.status !== 'number') {
+    // Mixpanel's copies a member of the answer's JSON, which a proxy's 502 has not.
+    if (call?.status >= 400) return ofNode({ ...node, status: call.status }, call)
     const message = 'the destination said nothing of this event'
     return finished({ class: 'retry', code: 'INTERNAL', internal: true, message }, call)
   }

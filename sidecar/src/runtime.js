@@ -110,7 +110,8 @@ export class Runtime {
     try {
       const [result] = await job.destination.onBatch(events, withMapping(job), this.#options(part, job))
       const nodes = result?.multistatus
-      if (nodes) return events.map((_, at) => ofNode(nodes[at], part))
+      const made = (node) => (part.preview && !node ? delivered() : ofNode(node, part))
+      if (nodes) return events.map((_, at) => made(nodes[at]))
       return events.map(() => skipped(NO_TYPE))
     } catch (error) {
       const outcome = this.#failed(part, job, error)
