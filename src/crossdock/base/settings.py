@@ -125,6 +125,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     counts_retention_d: Annotated[
         Positive, Meta(description="How long minute counts are kept, days.")
     ] = 30
+    audit_retention_d: Annotated[
+        Positive, Meta(description="How long audit events are kept, days.")
+    ] = 1095
     dead_letters_retention_d: Annotated[
         Positive, Meta(description="How long dead letters are kept, days.")
     ] = 30

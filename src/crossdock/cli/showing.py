@@ -30,6 +30,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
         from crossdock.state.database import Database
         from crossdock.workspace.api.context import Desk
         from crossdock.workspace.app import make_app
+        from crossdock.workspace.auditing.forgetting import forget_audit
         from crossdock.workspace.control import Control
         from crossdock.workspace.health import Health
         from crossdock.workspace.serving import serve_app
@@ -50,9 +51,9 @@ def showing(settings: Settings, fd: int | None) -> Body:
                 group.create_task(serve_app(app, listener, stop, ready))
                 group.create_task(keep_published(control, snapshots, stop))
                 group.create_task(keep_keys_expiring(control, stop))
-        finally:
                 group.create_task(post_mail(control, settings, stop))
                 group.create_task(forget_audit(control, settings, stop))
+        finally:
             await log.close()
             database.close()
 

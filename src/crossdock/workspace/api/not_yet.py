@@ -12,7 +12,6 @@ class NotYet(NamedTuple):
 
 NOT_YET: Final = (
     NotYet("getWorkspace", "GET", "/"),
-    NotYet("listAuditEvents", "GET", "/audit-events"),
     NotYet(
         "getEgressFailedMetricsFromDeliveryOverview", "GET", "/delivery-overview/failed-delivery"
     ),
@@ -88,7 +87,6 @@ NOT_YET: Final = (
         "PATCH",
         "/destinations/{destination_id:str}/subscriptions/{id:str}",
     ),
-    NotYet("echo", "GET", "/echo"),
     NotYet("getEventsVolumeFromWorkspace", "GET", "/events/volume"),
     NotYet("listFunctions", "GET", "/functions"),
     NotYet("createFunction", "POST", "/functions"),
