@@ -10,7 +10,9 @@ from crossdock.deliver.gate import Gate
 from crossdock.deliver.letters import Redactor
 from crossdock.deliver.metrics import LaneMetrics
 from crossdock.deliver.outcomes import (
+    ATTEMPTS_TOLD_MAX,
     DELIVERED,
+    RETRIED,
     RETRYING,
     Mark,
     Owner,
@@ -215,7 +217,8 @@ class Account:
 
     def _end_row(self, row: RetryRow, outcome: str, reason: str, attempts: int) -> None:
         head = row.item.head
-        counted = "" if outcome == "delivered" else reason
+        is_delivered = outcome == "delivered"
+        counted = f"{RETRIED}{min(attempts, ATTEMPTS_TOLD_MAX)}" if is_delivered else reason
         minute_ms = minute_of(head.received_ms)
         self.pending.count((head.source, minute_ms, outcome, head.type, row.name, counted))
         self.pending.resolved.append(row.id)

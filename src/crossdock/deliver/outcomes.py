@@ -16,6 +16,11 @@ from crossdock.state.tables import outcomes
 
 DELIVERED = "delivered"
 RETRYING = "RETRY"
+RETRIED = "successes.attempt."
+"""Reason under which an event is counted as delivered at a later attempt than the first, its number
+added; those delivered at once are counted under the reason ''."""
+ATTEMPTS_TOLD_MAX = 10
+"""Later attempts are counted with this one, as Segment's API does."""
 RUNS_MAX = 512
 """A row that holds more is closed and a new one begun."""
 SPAN_MAX = 1 << 20

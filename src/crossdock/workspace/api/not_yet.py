@@ -12,32 +12,6 @@ class NotYet(NamedTuple):
 
 NOT_YET: Final = (
     NotYet("getWorkspace", "GET", "/"),
-    NotYet(
-        "getEgressFailedMetricsFromDeliveryOverview", "GET", "/delivery-overview/failed-delivery"
-    ),
-    NotYet(
-        "getIngressFailedMetricsFromDeliveryOverview", "GET", "/delivery-overview/failed-on-ingest"
-    ),
-    NotYet(
-        "getFilteredAtDestinationMetricsFromDeliveryOverview",
-        "GET",
-        "/delivery-overview/filtered-at-destination",
-    ),
-    NotYet(
-        "getFilteredAtSourceMetricsFromDeliveryOverview",
-        "GET",
-        "/delivery-overview/filtered-at-source",
-    ),
-    NotYet(
-        "getEgressSuccessMetricsFromDeliveryOverview",
-        "GET",
-        "/delivery-overview/successful-delivery",
-    ),
-    NotYet(
-        "getIngressSuccessMetricsFromDeliveryOverview",
-        "GET",
-        "/delivery-overview/successfully-received",
-    ),
     NotYet("previewDestinationFilter", "POST", "/destination/filters/preview"),
     NotYet("listFiltersFromDestination", "GET", "/destination/{destination_id:str}/filters"),
     NotYet("createFilterForDestination", "POST", "/destination/{destination_id:str}/filters"),
@@ -87,7 +61,6 @@ NOT_YET: Final = (
         "PATCH",
         "/destinations/{destination_id:str}/subscriptions/{id:str}",
     ),
-    NotYet("getEventsVolumeFromWorkspace", "GET", "/events/volume"),
     NotYet("listFunctions", "GET", "/functions"),
     NotYet("createFunction", "POST", "/functions"),
     NotYet("deleteFunction", "DELETE", "/functions/{function_id:str}"),
