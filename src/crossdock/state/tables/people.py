@@ -116,14 +116,15 @@ grants = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("workspace_id", Text, nullable=False),
-    Column("holder", Text, nullable=False, index=True),
+    Column("holder", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("resource_type", Text, nullable=False),
     Column("resource_id", Text, nullable=False),
     Column("labels", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
-    Unique("holder", "workspace_id", "role", "resource_type", "resource_id"),
+    Index(None, "workspace_id", "holder"),
 )
 """A role that `holder` (the id of a person, group, invite or token) has in a workspace, on one
 resource (`resource_id`) or on all of the type in it (the workspace's id). `labels`: list of
-[key, value]; not empty: only on resources that carry all of them."""
+[key, value]; not empty: only on resources that carry all of them. Which is why one may hold a role
+on one workspace several times."""

@@ -11,7 +11,6 @@ class NotYet(NamedTuple):
 
 
 NOT_YET: Final = (
-    NotYet("getWorkspace", "GET", "/"),
     NotYet("previewDestinationFilter", "POST", "/destination/filters/preview"),
     NotYet("listFiltersFromDestination", "GET", "/destination/{destination_id:str}/filters"),
     NotYet("createFilterForDestination", "POST", "/destination/{destination_id:str}/filters"),
@@ -28,11 +27,6 @@ NOT_YET: Final = (
         "PATCH",
         "/destination/{destination_id:str}/filters/{filter_id:str}",
     ),
-    NotYet("listDestinations", "GET", "/destinations"),
-    NotYet("createDestination", "POST", "/destinations"),
-    NotYet("deleteDestination", "DELETE", "/destinations/{destination_id:str}"),
-    NotYet("getDestination", "GET", "/destinations/{destination_id:str}"),
-    NotYet("updateDestination", "PATCH", "/destinations/{destination_id:str}"),
     NotYet(
         "listDeliveryMetricsSummaryFromDestination",
         "GET",
@@ -70,18 +64,6 @@ NOT_YET: Final = (
     NotYet("listFunctionVersions", "GET", "/functions/{function_id:str}/versions"),
     NotYet("restoreFunctionVersion", "POST", "/functions/{function_id:str}/versions"),
     NotYet("getFunctionVersion", "GET", "/functions/{function_id:str}/versions/{version_id:str}"),
-    NotYet("removeUsersFromUserGroup", "DELETE", "/group/{user_group_id:str}/users"),
-    NotYet("replaceUsersInUserGroup", "PUT", "/group/{user_group_id:str}/users"),
-    NotYet("listUserGroups", "GET", "/groups"),
-    NotYet("createUserGroup", "POST", "/groups"),
-    NotYet("deleteUserGroup", "DELETE", "/groups/{user_group_id:str}"),
-    NotYet("getUserGroup", "GET", "/groups/{user_group_id:str}"),
-    NotYet("updateUserGroup", "PATCH", "/groups/{user_group_id:str}"),
-    NotYet("listInvitesFromUserGroup", "GET", "/groups/{user_group_id:str}/invites"),
-    NotYet("addPermissionsToUserGroup", "POST", "/groups/{user_group_id:str}/permissions"),
-    NotYet("replacePermissionsForUserGroup", "PUT", "/groups/{user_group_id:str}/permissions"),
-    NotYet("listUsersFromUserGroup", "GET", "/groups/{user_group_id:str}/users"),
-    NotYet("addUsersToUserGroup", "POST", "/groups/{user_group_id:str}/users"),
     NotYet("listInsertFunctionInstances", "GET", "/insert-function-instances"),
     NotYet("createInsertFunctionInstance", "POST", "/insert-function-instances"),
     NotYet(
@@ -89,9 +71,6 @@ NOT_YET: Final = (
     ),
     NotYet("getInsertFunctionInstance", "GET", "/insert-function-instances/{instance_id:str}"),
     NotYet("updateInsertFunctionInstance", "PATCH", "/insert-function-instances/{instance_id:str}"),
-    NotYet("deleteInvites", "DELETE", "/invites"),
-    NotYet("listInvites", "GET", "/invites"),
-    NotYet("createInvites", "POST", "/invites"),
     NotYet("listWorkspaceRegulations", "GET", "/regulations"),
     NotYet("createWorkspaceRegulation", "POST", "/regulations"),
     NotYet("createCloudSourceRegulation", "POST", "/regulations/cloudsources/{source_id:str}"),
@@ -110,7 +89,6 @@ NOT_YET: Final = (
         "/reverse-etl-models/{model_id:str}/syncs/{sync_id:str}",
     ),
     NotYet("createReverseETLManualSync", "POST", "/reverse-etl-syncs"),
-    NotYet("listRoles", "GET", "/roles"),
     NotYet("createEdgeFunctions", "POST", "/sources/{source_id:str}/edge-functions"),
     NotYet("disableEdgeFunctions", "PATCH", "/sources/{source_id:str}/edge-functions/disable"),
     NotYet("getLatestFromEdgeFunctions", "GET", "/sources/{source_id:str}/edge-functions/latest"),
@@ -189,18 +167,6 @@ NOT_YET: Final = (
     NotYet("getDailyPerSourceAPICallsUsage", "GET", "/usage/api-calls/sources/daily"),
     NotYet("getDailyWorkspaceMTUUsage", "GET", "/usage/mtu/daily"),
     NotYet("getDailyPerSourceMTUUsage", "GET", "/usage/mtu/sources/daily"),
-    NotYet("deleteUsers", "DELETE", "/users"),
-    NotYet("listUsers", "GET", "/users"),
-    NotYet("getUser", "GET", "/users/{user_id:str}"),
-    NotYet("listUserGroupsFromUser", "GET", "/users/{user_id:str}/groups"),
-    NotYet("addPermissionsToUser", "POST", "/users/{user_id:str}/permissions"),
-    NotYet("replacePermissionsForUser", "PUT", "/users/{user_id:str}/permissions"),
-    NotYet("listWarehouses", "GET", "/warehouses"),
-    NotYet("createWarehouse", "POST", "/warehouses"),
-    NotYet("createValidationInWarehouse", "POST", "/warehouses/validation"),
-    NotYet("deleteWarehouse", "DELETE", "/warehouses/{warehouse_id:str}"),
-    NotYet("getWarehouse", "GET", "/warehouses/{warehouse_id:str}"),
-    NotYet("updateWarehouse", "PATCH", "/warehouses/{warehouse_id:str}"),
     NotYet(
         "getAdvancedSyncScheduleFromWarehouse",
         "GET",
@@ -212,35 +178,11 @@ NOT_YET: Final = (
         "/warehouses/{warehouse_id:str}/advanced-sync-schedule",
     ),
     NotYet(
-        "listConnectedSourcesFromWarehouse",
-        "GET",
-        "/warehouses/{warehouse_id:str}/connected-sources",
-    ),
-    NotYet(
-        "removeSourceConnectionFromWarehouse",
-        "DELETE",
-        "/warehouses/{warehouse_id:str}/connected-sources/{source_id:str}",
-    ),
-    NotYet(
-        "addConnectionFromSourceToWarehouse",
-        "POST",
-        "/warehouses/{warehouse_id:str}/connected-sources/{source_id:str}",
-    ),
-    NotYet(
         "listSelectiveSyncsFromWarehouseAndSource",
         "GET",
         "/warehouses/{warehouse_id:str}/connected-sources/{source_id:str}/selective-syncs",
     ),
     NotYet(
-        "listSyncsFromWarehouseAndSource",
-        "GET",
-        "/warehouses/{warehouse_id:str}/connected-sources/{source_id:str}/syncs",
-    ),
-    NotYet(
-        "getConnectionStateFromWarehouse", "GET", "/warehouses/{warehouse_id:str}/connection-state"
-    ),
-    NotYet(
         "updateSelectiveSyncForWarehouse", "PATCH", "/warehouses/{warehouse_id:str}/selective-sync"
     ),
-    NotYet("listSyncsFromWarehouse", "GET", "/warehouses/{warehouse_id:str}/syncs"),
 )

@@ -85,16 +85,10 @@ def _grants() -> None:
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
-        sa.UniqueConstraint(
-            "holder",
-            "workspace_id",
-            "role",
-            "resource_type",
-            "resource_id",
-            name=op.f("uq_grants_holder_workspace_id_role_resource_type_resource_id"),
-        ),
     )
-    op.create_index(op.f("ix_grants_holder"), "grants", ["holder"], unique=False)
+    op.create_index(
+        op.f("ix_grants_workspace_id_holder"), "grants", ["workspace_id", "holder"], unique=False
+    )
 
 
 def _group_members() -> None:
@@ -321,8 +315,12 @@ def _source_idles() -> None:
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("first_notice_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_notice_ms", sa.BigInteger(), nullable=True),
+        sa.Column("mailed_ms", sa.BigInteger(), nullable=True),
         sa.Column("seen_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source_id", name=op.f("pk_source_idles")),
+    )
+    op.create_index(
+        op.f("ix_source_idles_workspace_id"), "source_idles", ["workspace_id"], unique=False
     )
 
 
