@@ -15,6 +15,7 @@ from crossdock.workspace.api.limiting import ALLOWANCE, Allowance, Limiter
 from crossdock.workspace.api.not_yet import NOT_YET, NotYet
 from crossdock.workspace.api.recognising import Recognition
 from crossdock.workspace.api.routes import OPERATIONS
+from crossdock.workspace.api.visiting import Visitor
 
 BODY_BYTES_MAX = 1 << 20
 REQUESTS_PER_MIN = 6_000
@@ -30,10 +31,13 @@ def api_router(desk: Desk) -> Router:
         # A function, as Litestar copies what handlers hold, and the desk is to be one.
         return await recognition(request)
 
+    async def visitor(request: Request[Any, Any, Any]) -> Visitor:
+        return Visitor(desk, request)
+
     return Router(
         "/api",
         route_handlers=[openapi, *OPERATIONS, *(_not_yet(operation) for operation in NOT_YET)],
-        dependencies={"api": Provide(api)},
+        dependencies={"api": Provide(api), "visitor": Provide(visitor)},
         exception_handlers={Exception: refuse},
         request_max_body_size=BODY_BYTES_MAX,
     )

@@ -69,17 +69,25 @@ def _generated() -> dict[str, Any]:
     async def nobody() -> Api:
         raise NotImplementedError("this application only describes itself")
 
-    router = Router("/api", route_handlers=OPERATIONS, dependencies={"api": Provide(nobody)})
+    dependencies = {"api": Provide(nobody), "visitor": Provide(nobody)}
+    router = Router("/api", route_handlers=OPERATIONS, dependencies=dependencies)
     config = OpenAPIConfig(
         title="Crossdock Public API",
         version=__version__,
         description="Segment's Public API on your own machine, with additions beside it.",
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         servers=[Server(url="/", description="The app port")],
-        security=[{"token": []}],
+        security=[{"token": []}, {"session": []}],
         components=Components(
             security_schemes={
-                "token": SecurityScheme(type="http", scheme="bearer", description="A token.")
+                "token": SecurityScheme(type="http", scheme="bearer", description="A token."),
+                "session": SecurityScheme(
+                    type="apiKey",
+                    name="crossdock",
+                    security_scheme_in="cookie",
+                    description="A person's session (`__Host-crossdock` over https). What changes "
+                    "something needs the header X-CSRF-Token besides, as getSession tells it.",
+                ),
             }
         ),
         use_handler_docstrings=True,
