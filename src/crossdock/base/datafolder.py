@@ -52,6 +52,11 @@ class DataFolder:
         return self.root / "secret.key"
 
     @property
+    def key_lock(self) -> Path:
+        """Held (flock) while the key is rotated, and shared while it is copied with the data."""
+        return self.root / "secret.lock"
+
+    @property
     def run(self) -> Path:
         """Sockets, pid files and acknowledgements of live processes; emptied at start."""
         return self.root / "run"

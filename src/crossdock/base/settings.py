@@ -146,9 +146,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(description="Node program (22.13 or newer) for them; empty: the one that is found."),
     ] = ""
-    drain_s: Annotated[
-        Annotated[int, Meta(ge=1, le=600)],
-        Meta(description="SIGTERM: how long work in flight may take to finish."),
     smtp_host: Annotated[
         str, Meta(description="Mail server; empty: messages are read in the app and in the log.")
     ] = ""
@@ -167,13 +164,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "and two notices; 0: never."
         ),
     ] = 14
+    drain_s: Annotated[
+        Annotated[int, Meta(ge=1, le=600)],
+        Meta(description="SIGTERM: how long work in flight may take to finish."),
     ] = 20
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe line logged.")
     ] = "info"
     secret_key: Annotated[
         str,
-        Meta(description="Key for secrets at rest (base64, 32 bytes); empty: a file in `data`."),
+        Meta(
+            description="Keys for secrets at rest (base64, 32 bytes), commas between them: the "
+            "first one seals, all open; empty: a file in `data`."
+        ),
     ] = ""
 
 

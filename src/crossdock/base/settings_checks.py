@@ -75,12 +75,13 @@ def _state_url(text: str) -> str | None:
     return "expected postgresql://USER:PASSWORD@HOST/DATABASE, or nothing for SQLite"
 
 
-def _key(text: str) -> str | None:
+def _keys(text: str) -> str | None:
     try:
-        fits = not text or len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+        keys = [key.strip() for key in text.split(",")] if text else []
+        fits = all(len(base64.b64decode(k, altchars=b"-_", validate=True)) == 32 for k in keys)
     except (binascii.Error, ValueError):
         fits = False
-    return None if fits else "expected 32 bytes in URL-safe base64"
+    return None if fits else "expected 32 bytes in URL-safe base64, or several with commas between"
 
 
 def _host(text: str) -> str | None:
@@ -99,7 +100,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "tracking_url": _public_url,
     "app_url": _public_url,
     "state_url": _state_url,
-    "secret_key": _key,
+    "secret_key": _keys,
     "smtp_host": _host,
     "smtp_from": _email,
 }

@@ -46,7 +46,7 @@ def settings_of(data: str | None, config: Path | None = None, **flags: Any) -> S
 def opened(data: str | None, config: Path | None = None) -> "Iterator[Control]":
     """The workspaces of a data folder, as its owner. Makes a folder that is not there yet."""
     from crossdock.base.clock import SystemClock
-    from crossdock.base.secrets import SecretBox, load_or_make_key
+    from crossdock.base.secrets import secrets_of
     from crossdock.cli.folder import check_format, set_up
     from crossdock.state.database import Database
     from crossdock.state.migrate import require_current
@@ -60,8 +60,8 @@ def opened(data: str | None, config: Path | None = None) -> "Iterator[Control]":
     database = Database(folder.state_url(settings.state_url))
     try:
         require_current(database)
-        key = settings.secret_key or load_or_make_key(folder.key_file)
-        yield Control(database, SecretBox(key), SystemClock(), folder)
+        secrets = secrets_of(settings.secret_key, folder.key_file)
+        yield Control(database, secrets, SystemClock(), folder)
     finally:
         database.close()
 

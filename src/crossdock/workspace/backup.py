@@ -26,6 +26,7 @@ from crossdock.base.clock import Clock, iso_ms
 from crossdock.base.datafolder import FORMAT_VERSION, DataFolder
 from crossdock.base.errors import Busy, Misconfigured
 from crossdock.base.files import sync_folder
+from crossdock.base.secrets import keys_held
 from crossdock.base.snapshot import Snapshot
 from crossdock.log.contract import EVENTS, INBOX
 from crossdock.warehouse.sinks.duckdb import path_of
@@ -91,16 +92,17 @@ def _stage(
     """Everything consistent below `staging`: links where files no longer change, else copies."""
     pins = _pin(folder, staging)
     left_out: list[str] = []
-    with _no_loads(folder, snapshot, clock):
-        for source, name in _duckdb_files(folder, snapshot, left_out):
-            _copy(source, staging / name)
-        kind = _copy_state(folder, state_url, staging)
+    with keys_held(folder.key_lock, alone=False):  # the copied key opens the copied state
+        with _no_loads(folder, snapshot, clock):
+            for source, name in _duckdb_files(folder, snapshot, left_out):
+                _copy(source, staging / name)
+            kind = _copy_state(folder, state_url, staging)
+        for plain in _PLAIN_FILES:  # a folder that never served has no log yet
+            if (folder.root / plain).exists():
+                _copy(folder.root / plain, staging / plain)
     for topic in (EVENTS, INBOX):
         for pin in pins[topic]:
             pin.finish()
-    for plain in _PLAIN_FILES:  # a folder that never served has no log yet
-        if (folder.root / plain).exists():
-            _copy(folder.root / plain, staging / plain)
     manifest = Manifest(
         format=FORMAT_VERSION,
         version=__version__,

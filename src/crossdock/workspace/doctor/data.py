@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from crossdock import __version__
 from crossdock.base.datafolder import FORMAT_VERSION
 from crossdock.base.errors import Misconfigured
+from crossdock.base.secrets import keys_of
 from crossdock.state.migrate import current, newest
 from crossdock.state.tables import destinations, sources, warehouses
 from crossdock.workspace.doctor.findings import Finding, Patient, error, ok, warning
@@ -68,6 +69,14 @@ async def secret_key(patient: Patient) -> list[Finding]:
             )
         )
     path = patient.folder.key_file
+    if path.exists() and len(keys_of(path.read_text())) > 1:
+        findings.append(
+            warning(
+                "secret_key",
+                f"{path} holds an old key besides the new one: a rotation did not end",
+                "Repeat `crossdock secrets rotate`: it ends what was begun.",
+            )
+        )
     if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         findings.append(
             warning(
