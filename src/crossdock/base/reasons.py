@@ -84,6 +84,24 @@ REASONS: Final[dict[str, Reason]] = {
             "Nothing to do.",
         ),
         Reason(
+            "FILTERED_BY_RULES",
+            _DESTINATION,
+            "A filter of the destination dropped it.",
+            "Change the filter, if that is not meant.",
+        ),
+        Reason(
+            "NO_MATCHING_MAPPING",
+            _DESTINATION,
+            "No enabled mapping's trigger matches it.",
+            "Add a mapping, or change a trigger.",
+        ),
+        Reason(
+            "FILTERED_AT_MAPPING",
+            _DESTINATION,
+            "The mapping's action had no use for it.",
+            "Nothing to do.",
+        ),
+        Reason(
             "UNSUPPORTED_EVENT_TYPE",
             _DESTINATION,
             "The destination does not take this type of call.",

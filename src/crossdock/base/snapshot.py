@@ -68,6 +68,7 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     label    what people called this instance
     paused   credentials refused or paused by a person: its cursor waits
     created_ms  its first cursor starts at what was appended from then on; 0: unknown
+    blocks   schema controls of its source that concern this destination alone
     """
 
     id: str
@@ -84,6 +85,7 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     filters: tuple[FilterView, ...] = ()
     mappings: tuple[MappingView, ...] = ()
+    blocks: tuple[BlockView, ...] = ()
 
 
 class WarehouseView(msgspec.Struct, frozen=True, kw_only=True):

@@ -129,6 +129,15 @@ def _in_range(field: Field, value: float) -> bool:
 
 @cache
 def destination_cards() -> dict[str, Card]:
+    """Slug -> card: our own, and those that the actions runtime brings."""
+    from crossdock.catalog.actions import manifest
+
+    brought = manifest.cards() if manifest.is_built() else {}
+    return brought | native_cards()
+
+
+@cache
+def native_cards() -> dict[str, Card]:
     """Slug -> card; `destinations/<slug>/card.toml`."""
     folder = resources.files("crossdock.catalog").joinpath("destinations")
     cards = (

@@ -14,7 +14,7 @@ import msgspec
 
 from crossdock.base.errors import Misconfigured, Permanent, Retryable
 from crossdock.base.sender import Request, Response
-from crossdock.catalog.cards import destination_cards
+from crossdock.catalog.cards import native_cards
 
 Payload = bytes
 """One event as a JSON object, null members dropped."""
@@ -59,7 +59,7 @@ class Destination(Protocol):
 @cache
 def load_destination(slug: str) -> Destination:
     """The module `catalog.destinations.<slug>.destination`, imported at first use."""
-    if slug not in destination_cards():
+    if slug not in native_cards():
         raise Misconfigured(f"unknown destination type {slug!r}")
     name = f"crossdock.catalog.destinations.{slug.replace('-', '_')}.destination"
     return cast("Destination", importlib.import_module(name))

@@ -17,6 +17,7 @@ from crossdock.cli.running import Body
 
 if TYPE_CHECKING:
     from crossdock.base.secrets import SecretBox
+    from crossdock.catalog.actions.pool import ActionsPool
     from crossdock.log.contract import Log
     from crossdock.state.database import Database
 
@@ -36,19 +37,19 @@ def working(settings: Settings, config: Path | None) -> Body:
     given = ["--config", str(config)] if config else []
 
     async def body(stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        from crossdock.base.secrets import SecretBox, load_or_make_key
+        from crossdock.base.secrets import secrets_of
         from crossdock.log.opening import open_file_log
         from crossdock.state.database import Database
 
         clock = SystemClock()
         folder = DataFolder(Path(settings.data))
         snapshots = SnapshotFile(folder.snapshot)
-        key = settings.secret_key or load_or_make_key(folder.key_file)
+        secrets = secrets_of(settings.secret_key, folder.key_file)
         database = Database(folder.state_url(settings.state_url))
         log = open_file_log(settings, clock)
         acknowledgement = Acknowledgement(folder, "work")
         try:
-            parts = _parts(settings, folder, snapshots, log, database, SecretBox(key), clock, given)
+            parts = _parts(settings, folder, snapshots, log, database, secrets, clock, given)
             snapshots.on_change(acknowledgement.take)
             following = Part("snapshots", lambda stop: snapshots.follow(stop, clock))
             ready()
@@ -83,7 +84,8 @@ def _parts(
 
     guard = AddressGuard(settings.allowed_addresses, allow_private=settings.allow_private_addresses)
     sender = PyreqwestSender(guard, clock)
-    delivery = Delivery(log, database, snapshots, sender, secrets, clock, settings)
+    actions = _actions(settings, clock)
+    delivery = Delivery(log, database, snapshots, sender, secrets, clock, settings, actions=actions)
     retention = Retention(log, database, snapshots, clock, settings, delivery=delivery)
     schedule = Schedule(
         snapshots, database, folder, clock, command=(*COMMAND, *given), drain_s=settings.drain_s
@@ -101,6 +103,18 @@ def _parts(
             Part(f"tally/{n}", Tally(log, n, database, clock).run),
         ]
     return parts
+
+
+def _actions(settings: Settings, clock: Clock) -> "ActionsPool | None":
+    """Destinations of the actions runtime wait, and say so, where there is none."""
+    from crossdock.base.errors import Misconfigured
+    from crossdock.catalog.actions.pool import ActionsPool
+
+    try:
+        return ActionsPool.of(settings, clock)
+    except Misconfigured as error:
+        _log.warning("no actions runtime", reason=str(error))
+        return None
 
 
 class Acknowledgement:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from crossdock.base.clock import Clock
 from crossdock.base.errors import Retryable
+from crossdock.deliver.attempts import Attempt, Filtered, Result, groups
 from crossdock.deliver.chunks import Item
 from crossdock.deliver.commits import Commit, RetryChange, Stretch
 from crossdock.deliver.gate import Gate
@@ -20,7 +21,6 @@ from crossdock.deliver.outcomes import (
     outcome_of,
 )
 from crossdock.deliver.rows import (
-    Attempt,
     RetryRow,
     clean,
     event_columns,
@@ -100,19 +100,23 @@ class Account:
 
     def settle_rows(self, rows: list[RetryRow], attempt: Attempt) -> None:
         """Retries have ended, one way or the other."""
-        failure = attempt.failure
         pending, now_ms = self.pending, self._clock.now_ms()
-        again = dead = 0
-        for index, row in enumerate(rows):
+        again = dead = filtered = 0
+        for index, (row, failure) in enumerate(zip(rows, attempt.results(), strict=True)):
             attempts = row.attempts + 1
             if failure is None:
                 self._end_row(row, "delivered", DELIVERED, attempts)
+                continue
+            if isinstance(failure, Filtered):
+                self._end_row(row, "filtered", failure.reason, attempts)
+                filtered += 1
                 continue
             reason, message = failure.code, self.redactor.message(failure.message)
             if isinstance(failure, Retryable):
                 next_ms = self._next_ms(row, attempts, failure, now_ms)
                 if next_ms is not None:
-                    change = RetryChange(row.id, attempts, next_ms, reason, message)
+                    left = attempt.remaining(index)
+                    change = RetryChange(row.id, attempts, next_ms, reason, message, left)
                     pending.retried.append(change)
                     again += 1
                     continue
@@ -122,10 +126,11 @@ class Account:
             pending.dead.append(
                 event_columns(self.owner, row.partition, row.name, row.item)
                 | failure_columns(row.first_ms, attempts, reason, message)
-                | letter_columns(attempt, index, self.redactor, now_ms)
+                | letter_columns(attempt, index, failure, self.redactor, now_ms)
             )
         pending.events += len(rows)
-        self._metrics.events("delivered", len(rows) - again - dead)
+        self._metrics.events("delivered", len(rows) - again - dead - filtered)
+        self._metrics.events("filtered", filtered)
         self._metrics.events("retrying", again)
         self._metrics.events("dead", dead)
 
@@ -157,39 +162,59 @@ class Account:
         return name
 
     def _settle_items(self, piece: Slice, attempt: Attempt) -> list[tuple[int, str, int]]:
-        failure = attempt.failure
+        marks: list[tuple[int, str, int]] = []
+        for result, indexes in groups(attempt):
+            marks += self._settle_group(piece, attempt, result, indexes)
+        return marks
+
+    def _settle_group(
+        self, piece: Slice, attempt: Attempt, failure: Result, indexes: list[int]
+    ) -> list[tuple[int, str, int]]:
+        items = [piece.items[index] for index in indexes]
         if failure is None:
-            self._count(piece.items, "delivered", "")
-            self._metrics.events("delivered", len(piece.items))
-            return [(item.offset, DELIVERED, 1) for item in piece.items]
+            self._count(items, "delivered", "")
+            self._metrics.events("delivered", len(items))
+            return [(item.offset, DELIVERED, 1) for item in items]
+        if isinstance(failure, Filtered):
+            self._count(items, "filtered", failure.reason)
+            self._metrics.events("filtered", len(items))
+            return [(item.offset, failure.reason, 1) for item in items]
         now_ms = self._clock.now_ms()
         columns = failure_columns(now_ms, 1, failure.code, self.redactor.message(failure.message))
         if isinstance(failure, Retryable):
-            self._park(piece, failure, columns, now_ms)
-            self._count(piece.items, "", "")
-            return [(item.offset, RETRYING, 1) for item in piece.items]
+            left = [attempt.remaining(index) for index in indexes]
+            self._park(piece.partition, zip(items, left, strict=True), failure, columns, now_ms)
+            self._count(items, "", "")
+            return [(item.offset, RETRYING, 1) for item in items]
         self.pending.dead += [
             event_columns(self.owner, piece.partition, self.name_of(item), item)
             | columns
-            | letter_columns(attempt, index, self.redactor, now_ms)
-            for index, item in enumerate(piece.items)
+            | letter_columns(attempt, index, failure, self.redactor, now_ms)
+            for index, item in zip(indexes, items, strict=True)
         ]
-        self._count(piece.items, "dead", failure.code)
-        self._metrics.events("dead", len(piece.items))
-        return [(item.offset, failure.code, 1) for item in piece.items]
+        self._count(items, "dead", failure.code)
+        self._metrics.events("dead", len(items))
+        return [(item.offset, failure.code, 1) for item in items]
 
     def _park(
-        self, piece: Slice, failure: Retryable, columns: dict[str, object], now_ms: int
+        self,
+        partition: int,
+        items: Iterable[tuple[Item, str]],
+        failure: Retryable,
+        columns: dict[str, object],
+        now_ms: int,
     ) -> None:
-        for item in piece.items:
+        parked = 0
+        for item, remaining in items:
             next_ms = now_ms + self._gate.backoff_ms(1, failure)
             self.pending.retries.append(
-                event_columns(self.owner, piece.partition, self.name_of(item), item)
+                event_columns(self.owner, partition, self.name_of(item), item)
                 | columns
-                | {"next_ms": next_ms}
+                | {"next_ms": next_ms, "remaining": remaining}
             )
-        self._gate.rows += len(piece.items)
-        self._metrics.events("retrying", len(piece.items))
+            parked += 1
+        self._gate.rows += parked
+        self._metrics.events("retrying", parked)
 
     def _settle_unsent(self, piece: Slice) -> None:
         by_reason: dict[str, list[Item]] = {}

@@ -1,6 +1,6 @@
 """A fetched piece of the events log, its events sorted by source: what all lanes read from."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -10,13 +10,23 @@ from crossdock.log.contract import Fetched
 _EVENT: Final = int(Kind.EVENT)
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Item(msgspec.Struct, gc=False):
     """One accepted event at its place in the log; `record` is all of it, `body` its JSON."""
 
     offset: int
     head: EventHead
     body: memoryview
     record: bytes | memoryview
+    decoded: dict[str, Any] | None = None
+
+    def event(self) -> dict[str, Any]:
+        """Decoded once, whoever asks; nobody may change it. Raises msgspec.DecodeError."""
+        if self.decoded is None:
+            self.decoded = _decode(self.body)
+        return self.decoded
 
 
 class Chunk(msgspec.Struct, frozen=True):

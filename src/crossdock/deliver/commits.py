@@ -36,6 +36,7 @@ class RetryChange(msgspec.Struct, frozen=True):
     next_ms: int
     reason: str
     message: str
+    remaining: str = ""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -147,6 +148,7 @@ _RETRIED = (
         next_ms=bindparam("new_next_ms"),
         reason=bindparam("new_reason"),
         message=bindparam("new_message"),
+        remaining=bindparam("new_remaining"),
     )
 )
 
@@ -158,6 +160,7 @@ def _changed(change: RetryChange) -> dict[str, Any]:
         "new_next_ms": change.next_ms,
         "new_reason": change.reason,
         "new_message": change.message,
+        "new_remaining": change.remaining,
     }
 
 

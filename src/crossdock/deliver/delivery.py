@@ -17,6 +17,7 @@ from crossdock.base.sender import Sender
 from crossdock.base.settings import Settings
 from crossdock.base.snapshot import DestinationView, Snapshot
 from crossdock.base.snapshots import SnapshotFile
+from crossdock.catalog.actions.pool import ActionsPool
 from crossdock.deliver import driving
 from crossdock.deliver.commits import Committer
 from crossdock.deliver.lane import Lane, Shared
@@ -49,6 +50,7 @@ class Delivery:
         *,
         holder: str = "worker",
         chance: random.Random | None = None,
+        actions: ActionsPool | None = None,
     ) -> None:
         """`holder` names this worker in leases: the same name after a restart takes its leases
         over at once, another one waits until they expire."""
@@ -66,6 +68,7 @@ class Delivery:
             settings=settings,
             holder=holder,
             chance=chance or random.Random(),  # noqa: S311 - spreads retries, no secret
+            actions=actions,
         )
         self._news = Bell()
         self._lanes: dict[str, Lane] = {}
@@ -92,6 +95,8 @@ class Delivery:
         finally:
             await _cancel([stopped, *work, *self._drivers.values()])
             await self._drain()
+            if self._shared.actions is not None:
+                await self._shared.actions.close()
             for tail in self._shared.tails:
                 await tail.close()
 

@@ -20,6 +20,7 @@ async def run(lane: Lane, created_ms: int) -> None:
     lane.lease = await opening.acquire(lane.shared, lane.owner)
     lane.account.cursors = await opening.load(lane.shared, lane.lease, lane.owner, created_ms)
     lane.gate.rows = await opening.count_rows(lane.shared, lane.owner)
+    await lane.acting.load()
     lane.committed = {p: cursor.low for p, cursor in lane.account.cursors.items()}
     lane.committing = asyncio.create_task(lane.commits())
     tasks = [

@@ -19,7 +19,10 @@ from crossdock.base.secrets import SecretBox
 from crossdock.base.sender import Request, Sender
 from crossdock.base.settings import Settings
 from crossdock.base.snapshot import DestinationView
+from crossdock.catalog.actions.pool import ActionsPool
 from crossdock.deliver.account import Account
+from crossdock.deliver.acting import Acting
+from crossdock.deliver.attempts import Attempt, HttpAttempt, Piece
 from crossdock.deliver.commits import Commit, Committer
 from crossdock.deliver.gate import Gate
 from crossdock.deliver.letters import Redactor
@@ -29,9 +32,7 @@ from crossdock.deliver.metrics import (
     LaneMetrics,
 )
 from crossdock.deliver.outcomes import Owner
-from crossdock.deliver.payloads import payload_of
 from crossdock.deliver.routes import Route
-from crossdock.deliver.rows import Attempt
 from crossdock.deliver.tail import Tail
 from crossdock.deliver.waiting import Bell
 from crossdock.state.cursors import LIVE
@@ -61,6 +62,8 @@ class Shared(msgspec.Struct, frozen=True):
     settings: Settings
     holder: str
     chance: random.Random
+    actions: ActionsPool | None = None
+    """Of destinations that run beside us; None where there is no runtime for them."""
 
 
 class Lane:
@@ -81,6 +84,7 @@ class Lane:
         self.account = Account(
             self.owner, self.gate, shared.clock, self.metrics, shared.settings.retry_s_max
         )
+        self.acting = Acting(shared, self.owner, self.refused)
         self.bell = Bell()
         self.dirty = Bell()
         self.floors: dict[int, int] = {}
@@ -124,15 +128,30 @@ class Lane:
             self.dirty.ring()
             await self.bell.wait(self.clock, 1.0)
 
-    async def attempt(self, bodies: list[memoryview], *, retry: bool) -> Attempt:
-        """Send one request; the gate was entered for it. Never raises but CancelledError."""
+    async def attempt(self, pieces: list[Piece], *, retry: bool) -> Attempt:
+        """Send them; the gate was entered for it. Never raises but CancelledError."""
+        started_s = self.clock.monotonic()
+        try:
+            if self.route.is_acting:
+                attempt: Attempt = await self.acting.attempt(self.route, pieces)
+            else:
+                attempt = await self._request(pieces)
+        finally:
+            self.gate.leave(len(pieces), retry=retry)
+        was_open = self.gate.circuit.is_open
+        verdict = attempt.verdict()
+        self.gate.judge(verdict)
+        self._note(verdict, was_open=was_open, seconds=self.clock.monotonic() - started_s)
+        return attempt
+
+    async def _request(self, pieces: list[Piece]) -> HttpAttempt:
+        """One request, built and read by the destination's card."""
         route = self.route
         payloads: list[bytes] = []
         request: Request | None = None
         failure: Retryable | Permanent | None = None
-        started_s = self.clock.monotonic()
         try:
-            payloads = [payload_of(body) for body in bodies]
+            payloads = [route.payload(piece.item) for piece in pieces]
             request = route.destination.build(route.settings, payloads)
             response = await self.shared.sender.send(request, self.owner.id)
             route.destination.read(response)
@@ -142,12 +161,14 @@ class Lane:
             # Our bug: retried, so that a fixed version delivers it; the text says where.
             _log.exception("delivery failed inside", destination=self.owner.id)
             failure = Retryable("INTERNAL", f"{type(error).__name__}: {error}")
-        finally:
-            self.gate.leave(len(bodies), retry=retry)
-        was_open = self.gate.circuit.is_open
-        self.gate.judge(failure)
-        self._note(failure, was_open=was_open, seconds=self.clock.monotonic() - started_s)
-        return Attempt(request, payloads, failure)
+        return HttpAttempt(request, payloads, failure, len(pieces))
+
+    def refused(self, why: str) -> None:
+        """Credentials were refused: wait until they are changed, rather than burn the queue."""
+        if not self.route.trouble:
+            self.route.trouble = f"the credentials were refused: {why}"
+            _log.warning("destination waits", destination=self.owner.id, reason=self.route.trouble)
+            self.bell.ring()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a delivery beside the others; its crash is the lane's."""

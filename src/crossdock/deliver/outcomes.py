@@ -53,7 +53,8 @@ def outcome_of(reason: str) -> str:
     if reason == RETRYING:
         return "retrying"
     known = REASONS.get(reason)
-    return "filtered" if known is not None and known.stage == "destination" else "dead"
+    is_filter = known is not None and known.stage in ("source", "destination")
+    return "filtered" if is_filter else "dead"
 
 
 def encode_runs(start: int, stop: int, marks: Sequence[tuple[int, str, int]]) -> list[Run]:

@@ -17,12 +17,12 @@ def payload_of(body: bytes | memoryview) -> bytes:
     data = bytes(body)
     if b"null" not in data:
         return data
-    return _encode(_without_nulls(_decode(data)))
+    return _encode(without_nulls(_decode(data)))
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_without_nulls(v) for v in value]
+        return [without_nulls(v) for v in value]
     return value

@@ -4,6 +4,7 @@ import asyncio
 
 from crossdock.base.errors import OffsetOutOfRange
 from crossdock.base.logs import logger
+from crossdock.deliver.attempts import Piece
 from crossdock.deliver.chunks import Chunk
 from crossdock.deliver.gate import NEVER, WINDOW_EVENTS
 from crossdock.deliver.lane import Lane
@@ -179,6 +180,6 @@ class _Pump:
 
 
 async def _send(lane: Lane, piece: Slice) -> None:
-    attempt = await lane.attempt([item.body for item in piece.items], retry=False)
+    attempt = await lane.attempt([Piece(item) for item in piece.items], retry=False)
     lane.account.settle_slice(piece, attempt)
     lane.settled()

@@ -1,5 +1,6 @@
 """Sending again what failed: due rows of the retry store, and the probes of an open circuit."""
 
+from crossdock.deliver.attempts import Piece
 from crossdock.deliver.gate import NEVER
 from crossdock.deliver.lane import Lane
 from crossdock.deliver.rows import RetryRow, load_due
@@ -134,6 +135,7 @@ class _Retrier:
 
 
 async def _send(lane: Lane, batch: list[RetryRow]) -> None:
-    attempt = await lane.attempt([row.item.body for row in batch], retry=True)
+    pieces = [Piece(row.item, row.remaining, row.attempts) for row in batch]
+    attempt = await lane.attempt(pieces, retry=True)
     lane.account.settle_rows(batch, attempt)
     lane.settled()

@@ -1,6 +1,7 @@
-"""Whether a destination gets an event: judged from its head, compiled once for each snapshot.
+"""Whether a destination gets an event, and what of it: compiled once for each snapshot.
 
-The order of the checks is Segment's: type of call, sent by the device itself, integrations.
+The order of the checks is Segment's: type of call, sent by the device itself, integrations, schema
+controls, filters, triggers. Only the last three look into the event.
 """
 
 from collections.abc import Mapping
@@ -9,17 +10,23 @@ from typing import Any, Final
 import msgspec
 
 from crossdock.base.errors import Misconfigured
+from crossdock.base.filters import FilterAction, FilterRule, compile_filters
 from crossdock.base.secrets import SecretBox
-from crossdock.base.snapshot import DestinationView
-from crossdock.catalog.cards import Card, destination_cards
+from crossdock.base.snapshot import DestinationView, FilterView
+from crossdock.catalog.cards import Card, destination_cards, native_cards
 from crossdock.catalog.contract import Destination, Limits, load_destination
 from crossdock.deliver.chunks import Item
+from crossdock.deliver.payloads import payload_of
+from crossdock.deliver.triggers import Triggers
 
 DISABLED: Final = "destination_disabled"
 DELETED: Final = "destination_deleted"
 UNSUPPORTED: Final = "UNSUPPORTED_EVENT_TYPE"
 SENT_BY_DEVICE: Final = "MESSAGE_SENT_CLIENT_SIDE"
 EXCLUDED: Final = "FILTERED_BY_INTEGRATIONS_OBJECT"
+BLOCKED: Final = "event_setting"
+DROPPED: Final = "FILTERED_BY_RULES"
+UNMATCHED: Final = "NO_MATCHING_MAPPING"
 
 RESERVED_NAMES = frozenset({"All", "Segment.io", "Warehouses"})
 """Keys of an integrations object that name no destination."""
@@ -33,6 +40,7 @@ class _Choices(msgspec.Struct, frozen=True):
 
 
 _decode_choices = msgspec.json.Decoder(_Choices).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Route:
@@ -50,10 +58,17 @@ class Route:
         self.names = {view.name, *(card.former_names if card else ())}
         self._calls = frozenset(card.calls if card else ())
         self._everything = DELETED if view.deleted else "" if view.enabled else DISABLED
+        self.filters = compile_filters(_rule(found) for found in view.filters if found.enabled)
+        self.triggers = Triggers(view.mappings)
+        self._blocked = frozenset((block.kind, block.name) for block in view.blocks)
+        self.is_acting = card is not None and view.type not in native_cards()
         try:
-            self._destination = load_destination(view.type)
             self.settings = secrets.open_all(view.settings)
-            self.limits = self._destination.limits(self.settings)
+            if self.is_acting:
+                self.limits = self.triggers.limits()
+            else:
+                self._destination = load_destination(view.type)
+                self.limits = self._destination.limits(self.settings)
         except Misconfigured as error:
             self.trouble = str(error)
 
@@ -75,16 +90,53 @@ class Route:
         head = item.head
         if head.type not in self._calls and not self.trouble:
             return UNSUPPORTED
-        if not head.has_integrations and not head.has_bundled:
-            return ""
-        return self._choose(item)
+        integrations: Mapping[str, Any] = {}
+        if head.has_integrations or head.has_bundled:
+            choices = _decode_choices(item.body)
+            bundled = choices.metadata.get("bundled")
+            if isinstance(bundled, list) and any(name in self.names for name in bundled if name):
+                return SENT_BY_DEVICE
+            integrations = choices.integrations
+            if not is_included(integrations, self.names):
+                return EXCLUDED
+        if self._blocked and self._is_blocked(item) and not self.names & integrations.keys():
+            return BLOCKED  # an event that names the destination itself wins over the schema
+        return self._look_into(item)
 
-    def _choose(self, item: Item) -> str:
-        choices = _decode_choices(item.body)
-        bundled = choices.metadata.get("bundled")
-        if isinstance(bundled, list) and any(name in self.names for name in bundled if name):
-            return SENT_BY_DEVICE
-        return "" if is_included(choices.integrations, self.names) else EXCLUDED
+    def _look_into(self, item: Item) -> str:
+        """Filters, then triggers: they see what the filters left."""
+        if self.filters.empty and not self.is_acting:
+            return ""
+        event = self.filters.apply(item.event()).event
+        if event is None:
+            return DROPPED
+        if self.is_acting and not self.triggers.matching(event):
+            return UNMATCHED
+        return ""
+
+    def _is_blocked(self, item: Item) -> bool:
+        head = item.head
+        return (head.type, head.name if head.type == "track" else "") in self._blocked
+
+    def left_of(self, item: Item) -> dict[str, Any]:
+        """What the filters leave of an event that they let pass."""
+        event = item.event()
+        return self.filters.apply(event).event or event
+
+    def payload(self, item: Item) -> bytes:
+        """What is sent of an event: what the filters left, without null members."""
+        if self.filters.empty:
+            return payload_of(item.body)
+        event = item.event()
+        left = self.filters.apply(event).event
+        return payload_of(item.body if left is None or left is event else _encode(left))
+
+
+def _rule(found: FilterView) -> FilterRule:
+    return FilterRule(
+        condition=found.condition,
+        actions=[msgspec.convert(action, FilterAction) for action in found.actions],
+    )
 
 
 def is_included(integrations: Mapping[str, Any], names: set[str]) -> bool:

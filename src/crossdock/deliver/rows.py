@@ -1,13 +1,13 @@
 """Rows of the retry store and of the dead letters, made from events; due rows read back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from crossdock.base.errors import Permanent, Retryable
 from crossdock.base.records import unpack_event
-from crossdock.base.sender import Request
+from crossdock.deliver.attempts import Attempt
 from crossdock.deliver.chunks import Item
 from crossdock.deliver.letters import Redactor
 from crossdock.deliver.outcomes import Owner
@@ -23,14 +23,7 @@ class RetryRow(NamedTuple):
     first_ms: int
     attempts: int
     item: Item
-
-
-class Attempt(NamedTuple):
-    """How one request went: `failure` is None when the destination took it."""
-
-    request: Request | None
-    payloads: Sequence[bytes]
-    failure: Retryable | Permanent | None
+    remaining: str = ""
 
 
 def event_columns(owner: Owner, partition: int, name: str, item: Item) -> dict[str, Any]:
@@ -55,15 +48,18 @@ def failure_columns(first_ms: int, attempts: int, reason: str, message: str) -> 
     return {"first_ms": first_ms, "attempts": attempts, "reason": reason, "message": message}
 
 
-def letter_columns(attempt: Attempt, index: int, redactor: Redactor, now_ms: int) -> dict[str, Any]:
+def letter_columns(
+    attempt: Attempt,
+    index: int,
+    failure: Retryable | Permanent,
+    redactor: Redactor,
+    now_ms: int,
+) -> dict[str, Any]:
     """What a dead letter adds: when it died, the request with this event, and the answer."""
-    failure, request = attempt.failure, attempt.request
     return {
         "dead_ms": now_ms,
-        "status": failure.status if failure is not None else None,
-        "request": ""
-        if request is None
-        else redactor.request(request, attempt.payloads[index], len(attempt.payloads)),
+        "status": failure.status,
+        "request": attempt.request(index, redactor),
         "response": redactor.response(failure),
     }
 
@@ -116,4 +112,6 @@ def rows_by_owner(connection: Connection) -> dict[str, int]:
 def _retry_row(row: Any) -> RetryRow:
     head, body = unpack_event(row.event)
     item = Item(row.offset, head, body, row.event)
-    return RetryRow(row.id, row.partition, row.name, row.first_ms, row.attempts, item)
+    return RetryRow(
+        row.id, row.partition, row.name, row.first_ms, row.attempts, item, row.remaining
+    )
