@@ -33,9 +33,10 @@ def showing(settings: Settings, fd: int | None) -> Body:
         from crossdock.workspace.auditing.forgetting import forget_audit
         from crossdock.workspace.control import Control
         from crossdock.workspace.health import Health
+        from crossdock.workspace.idle.watching import watch_idle_sources
+        from crossdock.workspace.mail.posting import post_mail
         from crossdock.workspace.serving import serve_app
         from crossdock.workspace.sources.expiring import keep_keys_expiring
-        from crossdock.workspace.mail.posting import post_mail
 
         clock = SystemClock()
         folder = DataFolder(Path(settings.data))
@@ -52,6 +53,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
                 group.create_task(keep_published(control, snapshots, stop))
                 group.create_task(keep_keys_expiring(control, stop))
                 group.create_task(post_mail(control, settings, stop))
+                group.create_task(watch_idle_sources(control, settings, stop))
                 group.create_task(forget_audit(control, settings, stop))
         finally:
             await log.close()

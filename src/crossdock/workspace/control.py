@@ -37,6 +37,7 @@ from crossdock.workspace.access.principals import CLI, CROSSDOCK, Principal
 from crossdock.workspace.access.rights import Access, access_of
 from crossdock.workspace.access.roles import Area, Level
 from crossdock.workspace.founding import found_workspace
+from crossdock.workspace.idle.settling import settle_idles
 from crossdock.workspace.publish import publish, raise_version
 from crossdock.workspace.views import View, WorkspaceInfo, audited
 
@@ -127,7 +128,9 @@ class Control:
 
         def in_transaction(connection: Connection) -> tuple[T, int]:
             change = self._entered(connection, workspace, principal)
-            return work(change), raise_version(connection)
+            made = work(change)
+            settle_idles(connection, change.workspace, change.now_ms)
+            return made, raise_version(connection)
 
         result, version = self.database.transact(in_transaction)
         self.publish()

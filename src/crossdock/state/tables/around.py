@@ -35,9 +35,13 @@ source_idles = Table(
     Column("due_ms", BigInteger, nullable=False),
     Column("first_notice_ms", BigInteger),
     Column("last_notice_ms", BigInteger),
+    Column("mailed_ms", BigInteger),
     Column("seen_ms", BigInteger, nullable=False),
+    Index(None, "workspace_id"),
 )
-"""Enabled sources that nothing is connected to, since when, and when they will be disabled."""
+"""Enabled sources that nothing is connected to, since when, and when they will be disabled.
+`first_notice_ms`, `last_notice_ms`: when these were known to be out. `mailed_ms`: `created_ms` of
+mail that is still on its way. `seen_ms`: the last round."""
 
 messages = Table(
     "messages",
