@@ -26,6 +26,7 @@ def test_the_event_stands_under_its_own_names_and_under_event() -> None:
     assert rendered("{{ event }}: {% if event.properties.total > 1 %}y{% endif %}") == "Paid: y"
     assert rendered("{{ properties.event.x }} {{ 'event.x' }} event.x") == "1 event.x event.x"
     assert rendered("{% assign event = properties %}{{ event.total }}") == "2"
+    assert rendered("{% raw %}{{ event.x }}{% endraw %} {{ event.size }}") == "{{ event.x }} 4"
 
 
 def test_what_goes_to_the_runtime_says_what_it_knows() -> None:

@@ -38,8 +38,11 @@ from crossdock.base.mapping.work import Deadline
 
 TEMPLATES_CACHED_MAX: Final = 512
 _MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-_QUOTED_OR_EVENT: Final = re.compile(r"\"[^\"]*\"|'[^']*'|(?<![\w.-])event\.(?=[A-Za-z_])")
-_EVENT_IS_SET: Final = re.compile(r"(?:assign|capture|increment|decrement)\s+event\b")
+_QUOTED_OR_EVENT: Final = re.compile(
+    r"\"[^\"]*\"|'[^']*'|(?<![\w.-])event\.(?=[A-Za-z_])(?!(?:size|length)\b)"
+)
+# What sets the name itself, or prints markup as it stands.
+_EVENT_STAYS: Final = re.compile(r"(?:assign|capture|increment|decrement)\s+event\b|\{%-?\s*raw\b")
 
 Render = Callable[[Any, Deadline], str]
 
@@ -50,7 +53,7 @@ def liquid_source(template: str) -> str:
     Segment's documentation writes `event.properties.total`; its runtime knows `properties.total`,
     and `event` as the name of a track call.
     """
-    if _EVENT_IS_SET.search(template):
+    if _EVENT_STAYS.search(template):
         return template
     return _MARKUP.sub(lambda markup: _QUOTED_OR_EVENT.sub(_kept, markup[0]), template)
 
