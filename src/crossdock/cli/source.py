@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossdock.cli.options import Config, Data, Json, Set, Workspace, opened, parsed_settings
+from crossdock.cli.options import (
+    Config,
+    Data,
+    Json,
+    Set,
+    Workspace,
+    opened,
+    parsed_settings,
+    settings_of,
+)
 from crossdock.cli.output import print_json, print_pairs, print_table, say
 
 if TYPE_CHECKING:
@@ -85,17 +94,89 @@ def show(
 @group.command("rename")
 def rename(
     reference: Reference,
-    name: Annotated[str, typer.Option("--name", help="Its new name; the slug stays.")],
+    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    slug: Annotated[
+        str | None, typer.Option("--slug", help="The old one goes on finding it.")
+    ] = None,
     workspace: Workspace = None,
     as_json: Json = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Call it something else."""
-    from crossdock.workspace.sources import rename_source
+    """Call it something else; its warehouse schema keeps its name."""
+    from crossdock.workspace.sources import update_source
+
+    if name is None and slug is None:
+        raise typer.BadParameter("give --name, --slug or both")
+    with opened(data, config) as control:
+        after, _ = control.change(
+            lambda c: update_source(c, reference, name=name, slug=slug), workspace=workspace
+        )
+    _show(after, as_json)
+
+
+@group.command("label")
+def label(
+    reference: Reference,
+    labels: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY:VALUE...", help="None takes all away.")
+    ] = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Give it these labels of the workspace instead of those it has."""
+    from crossdock.workspace.sources import replace_labels
+
+    parts = [text.partition(":") for text in labels or ()]
+    pairs = [(key, value) for key, _, value in parts]
+    with opened(data, config) as control:
+        after, _ = control.change(
+            lambda c: replace_labels(c, reference, pairs), workspace=workspace
+        )
+    _show(after, as_json)
+
+
+@group.command("setup")
+def setup(
+    reference: Reference,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Code that sends a first event when pasted, with its write key and this host in it."""
+    from crossdock.workspace.sources.setup import setup_of, tracking_url_of
+
+    settings = settings_of(data, config)
+    with opened(data, config) as control:
+        url = tracking_url_of(settings, control.folder)
+        found = control.read(lambda c: setup_of(c, reference, url), workspace=workspace)
+    if as_json:
+        print_json(found)
+        return
+    for snippet in found.snippets:
+        say(f"{snippet.title}:")
+        print(snippet.text)
+
+
+@group.command("keep-alive")
+def keep_alive(
+    reference: Reference,
+    on: Annotated[bool, typer.Option("--on/--off", help="Put it on the list, or off.")] = True,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Never disable it by itself, even when nothing is connected to it."""
+    from crossdock.workspace.sources import keep_source_alive
 
     with opened(data, config) as control:
-        after, _ = control.change(lambda c: rename_source(c, reference, name), workspace=workspace)
+        after, _ = control.change(
+            lambda c: keep_source_alive(c, reference, on), workspace=workspace
+        )
     _show(after, as_json)
 
 
@@ -182,17 +263,20 @@ def remove_key(
 @group.command("rotate-key")
 def rotate_key(
     reference: Reference,
+    grace_s: Annotated[
+        int, typer.Option("--grace", help="Seconds for which the others still work.")
+    ] = 0,
     workspace: Workspace = None,
     as_json: Json = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """One new write key in place of all; old ones are answered 401 from now on."""
+    """One new write key in place of all; old ones are answered 401 at once, or after --grace."""
     from crossdock.workspace.sources import rotate_write_key
 
     with opened(data, config) as control:
         (after, key), version = control.change(
-            lambda c: rotate_write_key(c, reference), workspace=workspace
+            lambda c: rotate_write_key(c, reference, grace_s), workspace=workspace
         )
         _await_collectors(control, version)
     print_json(after) if as_json else print_pairs([("write key", key)])
@@ -231,7 +315,9 @@ def _show(source: "SourceInfo", as_json: bool) -> None:
     if as_json:
         print_json(source)
         return
-    keys = [("write key", key) for key in source.write_keys]
+    ends = {key.key: key.expires_at for key in source.expiring_keys}
+    keys = [("write key", f"{k}  until {ends[k]}" if k in ends else k) for k in source.write_keys]
+    labels = ", ".join(f"{label.key}:{label.value}" for label in source.labels)
     print_pairs(
         [
             ("id", source.id),
@@ -239,10 +325,16 @@ def _show(source: "SourceInfo", as_json: bool) -> None:
             *keys,
             ("name", source.name),
             ("type", source.metadata.slug),
+            *([("labels", labels)] if labels else []),
             ("state", _state(source)),
         ]
     )
 
 
 def _state(source: "SourceInfo") -> str:
-    return "enabled" if source.enabled else "disabled"
+    state = source.status.lower().replace("_", " ")
+    if source.status == "QUIET":
+        state += f" since {source.last_event_at}"
+    if source.disabling is not None:
+        state += f", will be disabled at {source.disabling.due_at}"
+    return state
