@@ -1,4 +1,4 @@
-"""`./dev bench [NAME...]`: names are ingest, batches, processing, flow, loading, idle."""
+"""`./dev bench [NAME...]`: names are those of SUITES."""
 
 import importlib
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench.lines import Line, keep, machine, not_run, table
 
-SUITES = ("idle", "ingest", "batches", "processing", "flow", "loading")
+SUITES = ("idle", "ingest", "batches", "processing", "flow", "loading", "control")
 
 
 def main(names: list[str]) -> int:
