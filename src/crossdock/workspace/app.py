@@ -1,4 +1,5 @@
-"""What the app port answers: `/health`, `/ready`, `/metrics`, and the Public API under `/api`."""
+"""What the app port answers: `/health`, `/ready`, `/metrics`, the Public API
+under `/api`, and the pages for sign-in."""
 
 import asyncio
 from typing import Any
@@ -10,12 +11,13 @@ from crossdock.base.metrics_folder import collected
 from crossdock.workspace.api.building import api_router, tell_allowance
 from crossdock.workspace.api.context import Desk
 from crossdock.workspace.health import Health
+from crossdock.workspace.pages.building import pages_router
 
 
 def make_app(health: Health, desk: Desk) -> Litestar:
     """The ASGI application of the app port."""
     return Litestar(
-        [*house_routes(health), api_router(desk)],
+        [*house_routes(health), api_router(desk), pages_router(desk)],
         openapi_config=None,
         before_send=[tell_allowance],
         logging_config=None,

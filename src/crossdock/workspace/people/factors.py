@@ -13,8 +13,10 @@ from sqlalchemy import RowMapping, delete, func, insert, or_, select, update
 
 from crossdock.base.errors import Rejected
 from crossdock.state.tables import people, recovery_codes
-from crossdock.workspace.people.acting import Act
+from crossdock.workspace.access.principals import Principal
+from crossdock.workspace.people.acting import Act, People
 from crossdock.workspace.people.persons import PersonInfo, change_row, find_person, row_of_id
+from crossdock.workspace.people.throttling import CODES_BY_PERSON, take_attempts
 
 STEP_S: Final = 30
 STEPS_OFF_MAX: Final = 1
@@ -78,6 +80,13 @@ def disable_totp(act: Act, person_id: str, code: str) -> None:
         raise Rejected("conflict", "no second factor is in force", 409)
     check_factor(act, row, code)
     _remove(act, person_id)
+
+
+def disable_own_totp(people_: People, actor: Principal, code: str) -> None:
+    """The same by the person, who cannot guess codes here either. Raises Busy (429) besides."""
+    subject = (CODES_BY_PERSON, actor.id)
+    people_.act(lambda act: take_attempts(act.connection, act.now_ms, subject))
+    people_.act(lambda act: disable_totp(act, actor.id, code), actor)
 
 
 def reset_totp(act: Act, person_id: str) -> PersonInfo:

@@ -9,12 +9,11 @@ from crossdock.workspace.api.answering import Data, Status
 from crossdock.workspace.api.context import Api, Body, InApi
 from crossdock.workspace.api.visiting import SESSION, InVisitor
 from crossdock.workspace.people.accounts import change_password
-from crossdock.workspace.people.acting import People
 from crossdock.workspace.people.factors import (
     Setup,
     begin_totp,
     confirm_totp,
-    disable_totp,
+    disable_own_totp,
 )
 from crossdock.workspace.people.knowing import Known, know
 from crossdock.workspace.people.persons import PersonInfo, rename_person
@@ -27,7 +26,6 @@ from crossdock.workspace.people.sessions import (
     list_sessions,
 )
 from crossdock.workspace.people.signing_in import sign_in
-from crossdock.workspace.people.throttling import CODES_BY_PERSON, take_attempts
 
 TAGS = ["Crossdock"]
 
@@ -240,15 +238,10 @@ async def confirm(api: InApi, visitor: InVisitor, data: Code) -> Data[CodesOutpu
 )
 async def disable(api: InApi, visitor: InVisitor, data: Code) -> Data[Status]:
     """Asks for one more code. Audited as `Second Factor Disabled`. Needs no role."""
-    person, _ = _person(api)
-    await visitor.in_thread(lambda: _disable(visitor.people, api, person, data.code))
+    _person(api)
+    people = visitor.people
+    await visitor.in_thread(lambda: disable_own_totp(people, api.principal, data.code))
     return Data(Status())
-
-
-def _disable(people: People, api: Api, person: str, code: str) -> None:
-    subject = (CODES_BY_PERSON, person)
-    people.act(lambda act: take_attempts(act.connection, act.now_ms, subject))
-    people.act(lambda act: disable_totp(act, person, code), api.principal)
 
 
 def _person(api: Api) -> tuple[str, str]:
