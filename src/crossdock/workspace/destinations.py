@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select, update
 from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Misconfigured, Rejected
 from crossdock.base.ids import new_id
-from crossdock.catalog.cards import Card, destination_cards
+from crossdock.catalog.cards import Card, destination_cards, native_cards
 from crossdock.catalog.contract import load_destination
 from crossdock.state.tables import destinations, sources
 from crossdock.workspace.access.roles import Level
@@ -22,7 +22,8 @@ from crossdock.workspace.control import (
     sealed_settings,
 )
 from crossdock.workspace.merging import merged
-from crossdock.workspace.metadata import destination_metadata
+from crossdock.workspace.metadata import DestinationMetadata, destination_metadata
+from crossdock.workspace.routing.mappings import add_presets
 from crossdock.workspace.views import DestinationInfo, shown_settings
 
 ALIKE_MAX = 25
@@ -67,6 +68,8 @@ def create_destination(
             created_by=change.principal.id,
         )
     )
+    if type not in native_cards():
+        add_presets(change, destination_id)
     made = get_destination(change, destination_id)
     change.audit("Integration Created", destination_id, None, made)
     return made
@@ -74,7 +77,7 @@ def create_destination(
 
 def get_destination(change: Change, reference: str, level: Level = Level.READ) -> DestinationInfo:
     """Of a slug or an id. Raises Rejected: 404 where it may not be seen, 403 below `level`."""
-    return _info(find_row(change, destinations, "destination", reference, level))
+    return shown_destinations([find_row(change, destinations, "destination", reference, level)])[0]
 
 
 def list_destinations(change: Change) -> list[DestinationInfo]:
@@ -83,7 +86,8 @@ def list_destinations(change: Change) -> list[DestinationInfo]:
 
 def shown_destinations(rows: Sequence[RowMapping]) -> list[DestinationInfo]:
     """Rows of the table as people see them."""
-    return [_info(row) for row in rows]
+    catalog = {type_: _metadata_of(type_) for type_ in {row["type"] for row in rows}}
+    return [_info(row, catalog[row["type"]]) for row in rows]
 
 
 def rename_destination(change: Change, reference: str, name: str | None) -> DestinationInfo:
@@ -146,6 +150,8 @@ def delete_destination(change: Change, reference: str) -> DestinationInfo:
 def _usable(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
     """`given`, sealed. Raises Misconfigured where the destination could make no request of it."""
     sealed = sealed_settings(change, card, given)
+    if card.slug not in native_cards():
+        return sealed  # the actions runtime judges them, by `test` or with the first event
     try:
         load_destination(card.slug).limits(change.secrets.open_all(sealed))
     except Misconfigured as error:
@@ -183,7 +189,11 @@ def _update(change: Change, reference: str, action: str, **values: Any) -> Desti
     return after
 
 
-def _info(row: RowMapping) -> DestinationInfo:
+def _metadata_of(type_: str) -> DestinationMetadata:
+    return destination_metadata(card_of(destination_cards(), "destination", type_))
+
+
+def _info(row: RowMapping, metadata: DestinationMetadata) -> DestinationInfo:
     return DestinationInfo(
         id=row["id"],
         slug=row["slug"],
@@ -192,7 +202,7 @@ def _info(row: RowMapping) -> DestinationInfo:
         source_id=row["source_id"],
         enabled=row["enabled"],
         paused=row["paused"],
-        metadata=destination_metadata(card_of(destination_cards(), "destination", row["type"])),
+        metadata=metadata,
         settings=shown_settings(row["settings"]),
         created_at=iso_ms(row["created_ms"]),
     )

@@ -31,6 +31,13 @@ def api(tmp_path: Path) -> Iterator[ApiKit]:
         yield kit
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiKit]:
+    """For what changes nothing."""
+    with api_kit(tmp_path_factory.mktemp("shared")) as kit:
+        yield kit
+
+
 def make(api: ApiKit, **more: Any) -> dict[str, Any]:
     given = {"metadataId": "postgres", "settings": POSTGRES} | more
     made: dict[str, Any] = api.ok("POST", "/warehouses", given)["warehouse"]
@@ -121,11 +128,11 @@ def test_creating_answers_201(api: ApiKit) -> None:
     ],
 )
 def test_a_warehouse_that_cannot_be_is_refused_naming_the_field(
-    api: ApiKit, given: dict[str, Any], refusal: tuple[int, str, str]
+    shared: ApiKit, given: dict[str, Any], refusal: tuple[int, str, str]
 ) -> None:
     body = {"metadataId": "postgres", "settings": POSTGRES} | given
-    assert api.refused("POST", "/warehouses", body) == refusal
-    assert api.ok("GET", "/warehouses")["warehouses"] == []
+    assert shared.refused("POST", "/warehouses", body) == refusal
+    assert shared.ok("GET", "/warehouses")["warehouses"] == []
 
 
 def test_sources_are_connected_listed_and_disconnected(api: ApiKit) -> None:
