@@ -98,17 +98,37 @@ def set_up(settings: Settings) -> "WorkspaceInfo":
     Repeating it changes nothing, apart from bringing tables and snapshot file up to date.
     """
     from crossdock.base.clock import SystemClock
-    from crossdock.base.secrets import SecretBox, load_or_make_key
+    from crossdock.base.secrets import secrets_of
     from crossdock.state.database import Database
     from crossdock.state.migrate import upgrade
     from crossdock.workspace.control import Control
 
     folder = DataFolder(Path(settings.data))
     make_folder(folder)
-    key = settings.secret_key or load_or_make_key(folder.key_file)
+    secrets = secrets_of(settings.secret_key, folder.key_file)
     database = Database(folder.state_url(settings.state_url))
     try:
         upgrade(database)
-        return Control(database, SecretBox(key), SystemClock(), folder).ensure_workspace()
+        return Control(database, secrets, SystemClock(), folder).ensure_workspace()
     finally:
         database.close()
+
+
+def owner_path_if_needed(settings: Settings) -> str | None:
+    """`/owner/TOKEN`, a new one-time link, while the installation has no owner."""
+    from crossdock.base.clock import SystemClock
+    from crossdock.base.secrets import secrets_of
+    from crossdock.state.database import Database
+    from crossdock.workspace.control import Control
+    from crossdock.workspace.people.acting import People
+    from crossdock.workspace.people.links import owner_link_if_needed
+
+    folder = DataFolder(Path(settings.data))
+    database = Database(folder.state_url(settings.state_url))
+    try:
+        secrets = secrets_of(settings.secret_key, folder.key_file)
+        control = Control(database, secrets, SystemClock(), folder)
+        token = People(control).act(owner_link_if_needed)
+    finally:
+        database.close()
+    return None if token is None else f"/owner/{token}"

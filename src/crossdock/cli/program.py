@@ -15,11 +15,14 @@ from crossdock.cli import (
     doctor,
     events,
     house,
+    owner,
     roles,
+    secrets,
     serve,
     source,
     token,
     warehouse,
+    workspace,
 )
 from crossdock.cli.exits import BUG, INTERRUPTED, TRY_AGAIN, of_error
 from crossdock.cli.output import print_error
@@ -37,6 +40,9 @@ for group, name in (
     (destination.group, "destination"),
     (warehouse.group, "warehouse"),
     (token.group, "token"),
+    (workspace.group, "workspace"),
+    (secrets.group, "secrets"),
+    (owner.group, "owner"),
     (audit.group, "audit"),
 ):
     program.add_typer(group, name=name)

@@ -64,15 +64,19 @@ def setup(
     config: Config = None,
     workspace: Annotated[Path | None, typer.Option("--workspace", metavar="FILE")] = None,
 ) -> None:
-    """Make or migrate the data folder, make its workspace what FILE says, then end."""
+    """Make or migrate the data folder, make its workspace what FILE says, then end. Prints the path
+    of a one-time link while there is no owner: `serve` knows the address it belongs to."""
     from crossdock.cli.code import apply_at_start
-    from crossdock.cli.folder import set_up
+    from crossdock.cli.folder import owner_path_if_needed, set_up
     from crossdock.cli.options import opened
 
-    set_up(settings_of(data, config))
+    settings = settings_of(data, config)
+    set_up(settings)
     if workspace is not None:
         with opened(data, config) as control:
             apply_at_start(control, workspace)
+    if (path := owner_path_if_needed(settings)) is not None:
+        print(path)
 
 
 def start(name: str, settings: Settings) -> Settings:

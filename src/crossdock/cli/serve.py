@@ -70,9 +70,9 @@ def serve(
     ports = {"port": tracking.getsockname()[1], "app_port": app.getsockname()[1]}
     expect_children_to_follow()
     environ = _environ_of_children(settings, ports)
-    _set_up(settings, config, workspace, environ)
+    owner_path = _set_up(settings, config, workspace, environ)
     try:
-        code = _supervise(settings, config, folder, tracking, app, environ, demo)
+        code = _supervise(settings, config, folder, tracking, app, environ, demo, owner_path)
     finally:
         (folder.run / "serve.json").unlink(missing_ok=True)
         lock.release()
@@ -87,6 +87,7 @@ def _supervise(
     app: socket.socket,
     environ: dict[str, str],
     demo: bool,
+    owner_path: str,
 ) -> int:
     from crossdock import __version__
     from crossdock.cli.supervisor import Hooks, Role, Supervisor
@@ -127,7 +128,7 @@ def _supervise(
         write_atomically(folder.run / "serve.json", msgspec.json.encode(content))
         if not announced:
             announced = True
-            say(_welcome(settings, running, demo))
+            say(_welcome(settings, running, demo, owner_path))
 
     def on_gone(role: str, pid: int) -> None:
         for path in folder.run.glob(f"{role}-{pid}.*"):
@@ -150,8 +151,9 @@ def _environ_of_children(settings: Settings, ports: dict[str, int]) -> dict[str,
 
 def _set_up(
     settings: Settings, config: Path | None, workspace: Path | None, environ: dict[str, str]
-) -> None:
-    """In a child: SQLAlchemy and Alembic would stay in this process's memory for good."""
+) -> str:
+    """In a child: SQLAlchemy and Alembic would stay in this process's memory for good. Returns the
+    path of a link for the first owner; "" where there is an owner."""
     tail = ["--data", settings.data, *(["--config", str(config)] if config else [])]
     tail += ["--workspace", str(workspace)] if workspace else []
     done = subprocess.run(
@@ -159,13 +161,22 @@ def _set_up(
         check=False,
         env=environ,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     if done.returncode:
         raise typer.Exit(done.returncode)  # it said why
+    owner_path = ""
+    for line in done.stdout.splitlines():
+        if line.startswith("/owner/"):
+            owner_path = line
+        else:
+            say(line)
+    return owner_path
 
 
-def _welcome(settings: Settings, running: Running, demo: bool) -> str:
-    from crossdock.cli.welcome import demo_text
+def _welcome(settings: Settings, running: Running, demo: bool, owner_path: str) -> str:
+    from crossdock.cli.welcome import demo_text, owner_text
 
     text = (
         f"Crossdock {running.version} is ready\n"
@@ -173,4 +184,6 @@ def _welcome(settings: Settings, running: Running, demo: bool) -> str:
         f"  app       {running.app_url}\n"
         f"  data      {Path(settings.data).resolve()}"
     )
+    if owner_path:
+        text += f"\n{owner_text(running.app_url.rstrip('/') + owner_path)}"
     return f"{text}\n{demo_text(settings.data)}" if demo else text

@@ -1,4 +1,12 @@
-"""What `serve --demo` tells people to look at."""
+"""What `serve` tells people at its start: how the first owner gets in, what the demo shows."""
+
+
+def owner_text(link: str) -> str:
+    """Shown at each start until somebody used one."""
+    return f"""
+Nobody owns this installation yet. Open this link to make your account (once, within 24 hours;
+`crossdock owner link` makes another):
+  {link}"""
 
 
 def demo_text(data: str) -> str:
