@@ -55,9 +55,13 @@ class Keeper:
             asked = msgspec.structs.replace(params, deadline_ms=int(left_s * 1000))
             return await side.ask(method, asked, left_s + GRACE_S)
 
-    async def close(self, drain_s: float) -> None:
-        """Nothing new is taken; what is under way may take `drain_s` to finish."""
+    def refuse(self) -> None:
+        """Nothing new is taken from now on."""
         self._closed = True
+
+    async def close(self, drain_s: float) -> None:
+        """What is under way may take `drain_s` to finish."""
+        self.refuse()
         until_s = self.clock.monotonic() + drain_s
         while self.room.calls and self.clock.monotonic() < until_s:
             await self.clock.sleep(0.05)

@@ -208,6 +208,8 @@ class ActionsPool:
 
     async def close(self, drain_s: float = 5.0) -> None:
         """Take nothing new, let finish what can within `drain_s`, end all processes."""
+        for keeper in self.keepers:
+            keeper.refuse()
         await asyncio.gather(*(keeper.close(drain_s) for keeper in self.keepers))
 
     def _keeper_of(self, key: str) -> Keeper:
