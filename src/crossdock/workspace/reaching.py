@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
+from crossdock.base.ids import new_id
 from crossdock.base.settings import Settings
 from crossdock.base.snapshot import WarehouseView
 from crossdock.catalog.cards import warehouse_cards
@@ -80,19 +81,23 @@ async def reach_stored(read: Transact, settings: Settings, reference: str) -> Re
 
     def prepare(inside: Change) -> Tried:
         row = find_row(inside, warehouses, "warehouse", reference)
-        return _tried(inside, row["type"], row["settings"], row["id"], row["slug"])
+        return _tried(inside, row["type"], row["settings"], row["slug"])
 
     return await _reach(await read(prepare), settings)
 
 
-def _tried(
-    change: Change, type_: str, sealed: dict[str, Any], id_: str = "whs_tried", slug: str = "tried"
-) -> Tried:
+def _tried(change: Change, type_: str, sealed: dict[str, Any], slug: str = "tried") -> Tried:
     card = card_of(warehouse_cards(), "warehouse", type_)
     opened = change.secrets.open_all(sealed)
     secrets = (str(opened[f.name]) for f in card.settings if f.secret and opened.get(f.name))
+    # An id of its own: loads lock the warehouse under theirs, and must not meet this one.
     view = WarehouseView(
-        id=id_, workspace=change.workspace, slug=slug, type=type_, name="", settings=opened
+        id=new_id("try"),
+        workspace=change.workspace,
+        slug=slug,
+        type=type_,
+        name="",
+        settings=opened,
     )
     return Tried(view, tuple(secrets))
 
