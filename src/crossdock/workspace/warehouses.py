@@ -9,7 +9,7 @@ from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Misconfigured
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import warehouse_cards
-from crossdock.state.tables import sources, warehouse_sources, warehouses
+from crossdock.state.tables import grants, sources, warehouse_sources, warehouses
 from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
@@ -150,7 +150,7 @@ def connect_source(change: Change, reference: str, source: str, connected: bool)
 
 
 def delete_warehouse(change: Change, reference: str) -> WarehouseInfo:
-    """The tables in the warehouse stay: they are the user's."""
+    """The tables in the warehouse stay: they are the user's. Permissions that name it end."""
     before = get_warehouse(change, reference, Level.ADMIN)
     change.connection.execute(
         update(warehouses)
@@ -159,6 +159,11 @@ def delete_warehouse(change: Change, reference: str) -> WarehouseInfo:
     )
     change.connection.execute(
         delete(warehouse_sources).where(warehouse_sources.c.warehouse_id == before.id)
+    )
+    change.connection.execute(
+        delete(grants).where(
+            grants.c.resource_type == "WAREHOUSE", grants.c.resource_id == before.id
+        )
     )
     change.audit("Storage Destination Deleted", before.id, before)
     return before

@@ -184,3 +184,17 @@ def test_roles_are_listed_in_pages(api: ApiKit) -> None:
 def test_an_invitation_is_no_user(api: ApiKit) -> None:
     invited(api, "ann@example.com")
     assert api.ok("GET", "/users")["users"] == []
+
+
+def test_permissions_end_with_the_source_or_warehouse_they_name(api: ApiKit) -> None:
+    store = {"metadataId": "duckdb", "settings": {"path": "events.duckdb"}, "name": "Main"}
+    warehouse = api.ok("POST", "/warehouses", store)["warehouse"]["id"]
+    source = source_id(api)
+    named = [
+        {"roleId": "source-admin", "resources": [{"id": source, "type": "SOURCE"}]},
+        {"roleId": "warehouse-admin", "resources": [{"id": warehouse, "type": "WAREHOUSE"}]},
+    ]
+    ann = joined(api, "ann@example.com", *named)
+    api.ok("DELETE", f"/sources/{source}")
+    api.ok("DELETE", f"/warehouses/{warehouse}")
+    assert api.ok("GET", f"/users/{ann.id}")["user"]["permissions"] == []
