@@ -128,6 +128,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_retention_d: Annotated[
         Positive, Meta(description="How long audit events are kept, days.")
     ] = 1095
+    usage_retention_d: Annotated[
+        Annotated[int, Meta(ge=62)],
+        Meta(description="How long usage by source and day is kept, days."),
+    ] = 800
     dead_letters_retention_d: Annotated[
         Positive, Meta(description="How long dead letters are kept, days.")
     ] = 30

@@ -27,7 +27,8 @@ from crossdock.process.readers import INBOX_READERS, TALLY
 from crossdock.state.counts import MINUTE_MS
 from crossdock.state.cursors import Cursor, delete_cursors, load_cursors, save_cursor
 from crossdock.state.database import Database
-from crossdock.state.tables import counts, dead_letters
+from crossdock.state.tables import counts, dead_letters, usage_days
+from crossdock.state.usage import day_of
 
 ROUND_S = 10.0
 ROUND_S_NEARLY_FULL = 1.0
@@ -257,9 +258,11 @@ class Retention:
 def purge(
     connection: Connection, settings: Settings, earliest: dict[int, int], now_ms: int
 ) -> None:
-    """Counts and dead letters by age, outcomes with the events they speak of."""
+    """Counts, usage and dead letters by age, outcomes with the events they speak of."""
     oldest_ms = counts_from_ms(settings, now_ms)
     connection.execute(delete(counts).where(counts.c.minute_ms < oldest_ms))
+    oldest_day = day_of(now_ms - settings.usage_retention_d * DAY_MS)
+    connection.execute(delete(usage_days).where(usage_days.c.day < oldest_day))
     letters_ms = now_ms - settings.dead_letters_retention_d * DAY_MS
     connection.execute(delete(dead_letters).where(dead_letters.c.dead_ms < letters_ms))
     for partition, offset in earliest.items():

@@ -1,5 +1,5 @@
 """How the state database learns what process did: by reading summaries, in one transaction with
-its own position. Counts, names seen and samples all come from here."""
+its own position. Counts, names, samples and usage all come from here."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from crossdock.base.logs import logger
 from crossdock.base.metrics import INBOX_GAPS
 from crossdock.base.records import Kind, kind_of, unpack_event, unpack_summary
 from crossdock.log.contract import EVENTS, Fetched, Log, Reader
+from crossdock.process.people import People
 from crossdock.process.readers import COMMIT_EVERY_S, PROCESS, TALLY
 from crossdock.process.samples import SAMPLE_BYTES_MAX, Sample, add_samples
 from crossdock.process.seen import Names, add_names
@@ -21,6 +22,7 @@ from crossdock.process.waiting import pause, until_more
 from crossdock.state.counts import CountRow, add_counts
 from crossdock.state.cursors import LIVE, Cursor, load_cursor, save_cursor
 from crossdock.state.database import Database
+from crossdock.state.usage import UsageKey, Used, add_usage
 
 FETCH_BYTES: Final = 4 << 20
 _log = logger("process")
@@ -31,6 +33,7 @@ class _Learned(NamedTuple):
 
     summaries: list[Summary]
     samples: list[Sample]
+    used: dict[UsageKey, Used]
     low: int
     inbox_to: int
 
@@ -96,6 +99,7 @@ class Tally:
         add_names(connection, self._names.admit(connection, seen))
         add_counts(connection, self._counted(learned.summaries))
         add_samples(connection, learned.samples)
+        add_usage(connection, learned.used)
         now_ms = self._clock.now_ms()
         save_cursor(connection, self._cursor(TALLY, learned.low), now_ms)
         save_cursor(connection, self._cursor(PROCESS, learned.inbox_to), now_ms)
@@ -138,6 +142,7 @@ class _Ranges:
         self._open: list[tuple[int, bytes | memoryview]] = []
         self._summaries: list[Summary] = []
         self._samples: dict[str, list[Sample]] = {}
+        self._people = People()
         self._inbox_to = 0
         self._low: int | None = None
         self._is_after_summary = False
@@ -161,8 +166,9 @@ class _Ranges:
         if self._low is None or not self._summaries:
             return None
         samples = [sample for ring in self._samples.values() for sample in ring]
-        learned = _Learned(self._summaries, samples, self._low, self._inbox_to)
-        self._summaries, self._samples = [], {}
+        used = self._people.used(self._summaries)
+        learned = _Learned(self._summaries, samples, used, self._low, self._inbox_to)
+        self._summaries, self._samples, self._people = [], {}, People()
         return learned
 
     def _close_range(self, record: bytes | memoryview) -> None:
@@ -175,6 +181,9 @@ class _Ranges:
             ring += (self._sample(*self._open[at]) for at in ordinals if at < cut)
             ring[:] = [s for s in ring if len(s.body) <= SAMPLE_BYTES_MAX]
             del ring[:-SAMPLES_PER_SOURCE_MAX]
+        for _, event in self._open:
+            if kind_of(event) == Kind.EVENT:
+                self._people.see(event)
         self._summaries.append(summary)
         self._inbox_to = head.inbox_to
         self._open.clear()

@@ -1,6 +1,7 @@
 """Rule 11: retention is a reader. What it takes unread is counted first."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from crossdock.deliver.ledger import balance
 from crossdock.deliver.retention import Retention
 from crossdock.log.contract import EVENTS, INBOX
 from crossdock.state.cursors import Cursor, save_cursor
-from crossdock.state.tables import counts, dead_letters, outcomes
+from crossdock.state.tables import counts, dead_letters, outcomes, usage_days
+from crossdock.state.usage import UsageKey, Used, add_usage, day_of
 
 MIB = 1 << 20
 HOUR_S = 3600.0
@@ -246,6 +248,19 @@ def test_old_counts_and_dead_letters_are_purged(tmp_path: Path) -> None:
         await world.add(1)
         await one_round(world)
         assert {row.owner for row in world.rows(counts)} == {""}
+
+    run(body())
+
+
+def test_usage_outlives_counts_and_goes_in_its_own_time(tmp_path: Path) -> None:
+    async def body() -> None:
+        world = World(tmp_path, counts_retention_d=2, usage_retention_d=62)
+        today = day_of(world.clock.now_ms())
+        kept = [today - timedelta(days=n) for n in (62, 3, 0)]
+        used = {UsageKey("src", day): Used("ws", 1) for day in (*kept, today - timedelta(days=63))}
+        world.database.transact(lambda c: add_usage(c, used))
+        await one_round(world)
+        assert sorted(row.day for row in world.rows(usage_days)) == kept
 
     run(body())
 

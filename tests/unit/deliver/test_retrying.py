@@ -83,6 +83,25 @@ def test_retry_after_is_honoured(tmp_path: Path) -> None:
     run(body())
 
 
+def test_a_delivery_after_a_retry_is_counted_under_its_attempt(tmp_path: Path) -> None:
+    """What is delivered at once has no reason: that is how the delivery overview tells retries."""
+
+    async def body() -> None:
+        world = World(tmp_path)
+        world.publish(destination())
+        world.sender.answers["dst_1"] = status(429, **{"retry-after": "60"})
+        async with world.delivering():
+            await world.add(1)
+            await world.pass_time(0.1)
+            world.sender.answers["dst_1"] = ok
+            await world.add(3)
+            await world.pass_time(120)
+            assert world.totals() == {"read": 4, "delivered": 4}
+            assert world.reasons() == {"successes.attempt.2": 1}
+
+    run(body())
+
+
 def test_after_four_hours_an_event_is_dead_and_was_tried_to_the_end(tmp_path: Path) -> None:
     async def body() -> None:
         world = World(tmp_path)

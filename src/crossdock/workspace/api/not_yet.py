@@ -163,10 +163,6 @@ NOT_YET: Final = (
     NotYet("deleteTransformation", "DELETE", "/transformations/{transformation_id:str}"),
     NotYet("getTransformation", "GET", "/transformations/{transformation_id:str}"),
     NotYet("updateTransformation", "PATCH", "/transformations/{transformation_id:str}"),
-    NotYet("getDailyWorkspaceAPICallsUsage", "GET", "/usage/api-calls/daily"),
-    NotYet("getDailyPerSourceAPICallsUsage", "GET", "/usage/api-calls/sources/daily"),
-    NotYet("getDailyWorkspaceMTUUsage", "GET", "/usage/mtu/daily"),
-    NotYet("getDailyPerSourceMTUUsage", "GET", "/usage/mtu/sources/daily"),
     NotYet(
         "getAdvancedSyncScheduleFromWarehouse",
         "GET",
