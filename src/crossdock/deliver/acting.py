@@ -120,7 +120,7 @@ class Acting:
             route.view.type,
             call.mapping.action,
             route.settings,
-            call.mapping.mapping,
+            route.triggers.sent_as[call.mapping.id],
             [payloads[index] for index in call.indexes],
             auth=self._auth(route.settings),
             deadline_s=DEADLINE_S,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from crossdock.base.fql import FqlError, as_trigger, compile_filter, parse_filter
+from crossdock.base.mapping import for_delivery
 from crossdock.base.snapshot import MappingView
 from crossdock.catalog.contract import Limits
 
@@ -25,6 +26,8 @@ class Triggers:
 
     def __init__(self, mappings: Iterable[MappingView]) -> None:
         self.all = {mapping.id: mapping for mapping in mappings if mapping.enabled}
+        self.sent_as = {name: for_delivery(m.mapping) for name, m in self.all.items()}
+        """Mapping -> its fields as the runtime takes them."""
         self._triggers = [_Trigger(m, _compiled(m.trigger)) for m in self.all.values()]
 
     def matching(self, event: Mapping[str, Any]) -> list[MappingView]:

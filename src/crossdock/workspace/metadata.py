@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from crossdock.catalog.cards import Card, Field
+from crossdock.workspace.routing.catalog import ActionModel, PresetModel, actions_of, presets_of
 
 COLOURS = ("#1f5fbf", "#0f766e", "#7c3aed", "#b45309", "#be185d", "#4d7c0f", "#475569", "#b91c1c")
 
@@ -100,8 +101,8 @@ class DestinationMetadata(_Model, frozen=True):
     supported_features: Features
     supported_methods: Methods
     supported_platforms: Platforms
-    actions: tuple[dict[str, Any], ...]
-    presets: tuple[dict[str, Any], ...]
+    actions: tuple[ActionModel, ...]
+    presets: tuple[PresetModel, ...]
 
 
 def source_metadata(card: Card) -> SourceMetadata:
@@ -112,7 +113,9 @@ def warehouse_metadata(card: Card) -> WarehouseMetadata:
     return WarehouseMetadata(**_shared(card))
 
 
-def destination_metadata(card: Card) -> DestinationMetadata:
+def destination_metadata(card: Card, *, whole: bool = False) -> DestinationMetadata:
+    """`whole`: with its actions and presets, which are large: the catalog has them, an instance
+    (and so the audit trail and the lists) does not."""
     calls = set(card.calls)
     return DestinationMetadata(
         **_shared(card),
@@ -130,8 +133,8 @@ def destination_metadata(card: Card) -> DestinationMetadata:
             group="group" in calls,
         ),
         supported_platforms=Platforms(),
-        actions=(),
-        presets=(),
+        actions=actions_of(card.slug) if whole else (),
+        presets=presets_of(card.slug) if whole else (),
     )
 
 

@@ -21,6 +21,8 @@ from crossdock.base.datafolder import DataFolder
 from crossdock.base.files import write_atomically
 from crossdock.base.snapshot import (
     DestinationView,
+    FilterView,
+    MappingView,
     Snapshot,
     SourceView,
     WarehouseView,
@@ -40,6 +42,7 @@ from crossdock.state.tables import (
     workspaces,
     write_keys,
 )
+from crossdock.workspace.routing.publishing import filter_views, mapping_views
 
 _VERSION = "snapshot_version"
 ACK_POLL_S = 0.02
@@ -81,6 +84,7 @@ def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
     keys = _keys(connection, now_ms)
     connected = _grouped(connection, warehouse_sources, "warehouse_id", "source_id")
     uncounted = set(connection.execute(select(cursors.c.owner).distinct()).scalars())
+    filters, mappings = filter_views(connection), mapping_views(connection)
     return Snapshot(
         version=version_of(connection),
         made_ms=now_ms,
@@ -95,7 +99,7 @@ def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
             if row["deleted_ms"] is None
         },
         destinations={
-            row["id"]: _destination(row)
+            row["id"]: _destination(row, filters.get(row["id"], ()), mappings.get(row["id"], ()))
             for row in _rows(connection, destinations)
             if row["deleted_ms"] is None or row["id"] in uncounted
         },
@@ -205,7 +209,9 @@ def _source(row: RowMapping, keys: list[str]) -> SourceView:
     )
 
 
-def _destination(row: RowMapping) -> DestinationView:
+def _destination(
+    row: RowMapping, filters: tuple[FilterView, ...], mappings: tuple[MappingView, ...]
+) -> DestinationView:
     card = destination_cards().get(row["type"])
     return DestinationView(
         id=row["id"],
@@ -220,6 +226,8 @@ def _destination(row: RowMapping) -> DestinationView:
         deleted=row["deleted_ms"] is not None,
         created_ms=row["created_ms"],
         settings=row["settings"],
+        filters=filters,
+        mappings=mappings,
     )
 
 

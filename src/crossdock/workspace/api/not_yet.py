@@ -11,49 +11,10 @@ class NotYet(NamedTuple):
 
 
 NOT_YET: Final = (
-    NotYet("previewDestinationFilter", "POST", "/destination/filters/preview"),
-    NotYet("listFiltersFromDestination", "GET", "/destination/{destination_id:str}/filters"),
-    NotYet("createFilterForDestination", "POST", "/destination/{destination_id:str}/filters"),
-    NotYet(
-        "removeFilterFromDestination",
-        "DELETE",
-        "/destination/{destination_id:str}/filters/{filter_id:str}",
-    ),
-    NotYet(
-        "getFilterInDestination", "GET", "/destination/{destination_id:str}/filters/{filter_id:str}"
-    ),
-    NotYet(
-        "updateFilterForDestination",
-        "PATCH",
-        "/destination/{destination_id:str}/filters/{filter_id:str}",
-    ),
     NotYet(
         "listDeliveryMetricsSummaryFromDestination",
         "GET",
         "/destinations/{destination_id:str}/delivery-metrics",
-    ),
-    NotYet(
-        "listSubscriptionsFromDestination",
-        "GET",
-        "/destinations/{destination_id:str}/subscriptions",
-    ),
-    NotYet(
-        "createDestinationSubscription", "POST", "/destinations/{destination_id:str}/subscriptions"
-    ),
-    NotYet(
-        "removeSubscriptionFromDestination",
-        "DELETE",
-        "/destinations/{destination_id:str}/subscriptions/{id:str}",
-    ),
-    NotYet(
-        "getSubscriptionFromDestination",
-        "GET",
-        "/destinations/{destination_id:str}/subscriptions/{id:str}",
-    ),
-    NotYet(
-        "updateSubscriptionForDestination",
-        "PATCH",
-        "/destinations/{destination_id:str}/subscriptions/{id:str}",
     ),
     NotYet("listFunctions", "GET", "/functions"),
     NotYet("createFunction", "POST", "/functions"),

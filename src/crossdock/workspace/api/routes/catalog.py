@@ -76,6 +76,10 @@ async def source(api: InApi, source_metadata_id: str) -> Data[SourceOutput]:
     return Data(SourceOutput(source_metadata(card)))
 
 
+def _with_actions(card: Card) -> DestinationMetadata:
+    return destination_metadata(card, whole=True)
+
+
 @get(
     "/catalog/destinations",
     operation_id="getDestinationsCatalog",
@@ -85,7 +89,7 @@ async def source(api: InApi, source_metadata_id: str) -> Data[SourceOutput]:
 async def destinations(api: InApi) -> Data[DestinationsOutput]:
     """Kinds of destination, by slug. Needs a member of the workspace."""
     await api.read(lambda _: None)
-    page = _page("destinations", destination_cards(), destination_metadata, api.page)
+    page = _page("destinations", destination_cards(), _with_actions, api.page)
     return Data(DestinationsOutput(*page))
 
 
@@ -99,7 +103,7 @@ async def destination(api: InApi, destination_metadata_id: str) -> Data[Destinat
     """One kind of destination; its id is its slug. Needs a member of the workspace."""
     await api.read(lambda _: None)
     card = _card(destination_cards(), "kind of destination", destination_metadata_id)
-    return Data(DestinationOutput(destination_metadata(card)))
+    return Data(DestinationOutput(_with_actions(card)))
 
 
 @get(
