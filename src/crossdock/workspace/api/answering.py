@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from crossdock.base.errors import Busy, CrossdockError, Misconfigured, Rejected, Retryable
 from crossdock.base.logs import logger
@@ -89,6 +89,9 @@ def refuse(_: Request[Any, Any, Any], error: Exception) -> Response[Failures]:
     if isinstance(error, OperationalError):
         _log.error("the state database does not answer", error=str(error.orig)[:500])
         return failed(503, "the state database does not answer", None, _after(1))
+    if isinstance(error, IntegrityError):
+        # A slug or name was free when it was looked at: another request took it since.
+        return failed(409, "another request took the same name at this moment: send it again")
     if isinstance(error, CrossdockError):
         return failed(500, str(error))
     _log.exception("a request failed inside", exc_info=error)

@@ -8,7 +8,7 @@ from crossdock.workspace.access.principals import CROSSDOCK
 from crossdock.workspace.control import Change, Control
 from crossdock.workspace.sources.keys import drop_expired_keys, expired_of
 
-EVERY_S: Final = 1.0
+EVERY_S: Final = 5.0
 """A key goes on for that long after its time, and until the collectors have the new snapshot."""
 _log = logger("workspace")
 

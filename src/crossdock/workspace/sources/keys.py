@@ -97,6 +97,9 @@ def drop_expired_keys(change: Change, source_id: str) -> int:
 
 
 def _check_room(change: Change, source_id: str) -> None:
+    """Locks the source's row: two that add at once must not both find room for the last one."""
+    row = select(sources.c.id).where(sources.c.id == source_id)
+    change.connection.execute(row.with_for_update())
     query = select(func.count()).where(write_keys.c.source_id == source_id)
     if change.connection.execute(query).scalar_one() >= WRITE_KEYS_MAX:
         raise Rejected("limit", f"a source holds at most {WRITE_KEYS_MAX} write keys", 422)
