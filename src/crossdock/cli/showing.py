@@ -25,7 +25,7 @@ def showing(settings: Settings, fd: int | None) -> Body:
     """Serve `fd`, a listening socket of the parent's, or one of our own."""
 
     async def body(stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        from crossdock.base.secrets import SecretBox, load_or_make_key
+        from crossdock.base.secrets import secrets_of
         from crossdock.log.opening import open_file_log
         from crossdock.state.database import Database
         from crossdock.workspace.api.context import Desk
@@ -42,8 +42,8 @@ def showing(settings: Settings, fd: int | None) -> Body:
         folder = DataFolder(Path(settings.data))
         listener = inherited_or_listening(fd, "app_port", settings.app_host, settings.app_port)
         database = Database(folder.state_url(settings.state_url))
-        key = settings.secret_key or load_or_make_key(folder.key_file)
-        control = Control(database, SecretBox(key), clock, folder)
+        secrets = secrets_of(settings.secret_key, folder.key_file)
+        control = Control(database, secrets, clock, folder)
         snapshots = SnapshotFile(folder.snapshot)
         log = open_file_log(settings, clock)
         app = make_app(Health(database, log, snapshots, folder), Desk(control, settings))
