@@ -16,6 +16,7 @@ from crossdock.cli import (
     events,
     house,
     owner,
+    requests,
     roles,
     secrets,
     serve,
@@ -44,6 +45,7 @@ for group, name in (
     (secrets.group, "secrets"),
     (owner.group, "owner"),
     (audit.group, "audit"),
+    (requests.group, "requests"),
 ):
     program.add_typer(group, name=name)
 for module in (serve, roles, accounts, events, doctor, backup, code, house):
