@@ -1,6 +1,7 @@
 """Commands in this process: what they print, and how they end."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,8 +50,11 @@ def test_each_command_prints_one_json_object(shell: Shell) -> None:
     shell.json("source", "create", "--name", "Shop")
     for args in (
         ("source", "add-key", "shop"),
-        ("source", "rotate-key", "shop"),
+        ("source", "rotate-key", "shop", "--grace", "60"),
         ("source", "rename", "shop", "--name", "Boutique"),
+        ("source", "label", "shop", "environment:dev"),
+        ("source", "keep-alive", "shop"),
+        ("source", "setup", "shop"),
         ("source", "disable", "shop"),
         ("source", "enable", "shop"),
         ("destination", "list"),
@@ -63,6 +67,34 @@ def test_each_command_prints_one_json_object(shell: Shell) -> None:
         ("source", "delete", "shop"),
     ):
         assert isinstance(shell.json(*args), dict), args
+
+
+def test_a_source_is_shown_with_its_labels_its_state_and_when_its_keys_end(shell: Shell) -> None:
+    made = shell.json("source", "create", "--name", "Shop")
+    shell("source", "label", "shop", "environment:dev")
+    shell("source", "rename", "shop", "--slug", "boutique")
+    shell("source", "rotate-key", "shop", "--grace", "60")
+    code, out, _ = shell("source", "show", "shop")
+    assert code == 0
+    assert re.search(r"^slug +boutique$", out, re.MULTILINE)
+    assert re.search(r"^labels +environment:dev$", out, re.MULTILINE)
+    assert re.search(r"^state +never received$", out, re.MULTILINE)
+    assert re.search(rf"^write key +{made['writeKeys'][0]}  until 20\d\d-", out, re.MULTILINE)
+
+
+def test_the_set_up_goes_to_standard_output_alone_to_be_piped(shell: Shell) -> None:
+    made = shell.json("source", "create", "--name", "Shop")
+    code, out, err = shell("source", "setup", "shop")
+    assert (code, err) == (0, "curl:\n")
+    assert out.startswith(f'curl -u "{made["writeKeys"][0]}:" "http://localhost:8080/v1/track"')
+
+
+def test_a_label_that_there_is_not_and_a_rename_to_nothing_are_refused(shell: Shell) -> None:
+    shell("source", "create", "--name", "Shop")
+    code, out, err = shell("source", "label", "shop", "team:growth")
+    assert (code, out) == (exits.REFUSED, "")
+    assert "there is no label team:growth" in err
+    assert shell("source", "rename", "shop")[0] == exits.USAGE
 
 
 def test_errors_are_one_line_with_a_documented_code(shell: Shell) -> None:
