@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.unit.workspace.api.world import ENVIRONMENT, HOOK, STORE, World, window
+from tests.unit.workspace.api.world import ENVIRONMENT, FILTER, HOOK, MAPPING, STORE, World, window
 
 from crossdock.base.clock import iso_ms
 
@@ -11,6 +11,8 @@ from crossdock.base.clock import iso_ms
 class Valid(NamedTuple):
     body: Callable[[World], Any] = lambda _: None
     query: Callable[[World], dict[str, str]] = lambda _: {}
+    of: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """Which of the world's `ids` stands for a parameter of the path, where it is not its name."""
 
 
 def sent(**body: Any) -> Valid:
@@ -39,6 +41,8 @@ def _emails(world: World) -> dict[str, Any]:
     return {"emails": [f"bo@{world.name}.example"]}
 
 
+MAPPED = {"destination_id": "mapped"}
+
 REQUESTS = {
     "addLabelsToSource": sent(labels=[ENVIRONMENT]),
     "addPermissionsToUser": Valid(_permissions),
@@ -53,6 +57,9 @@ REQUESTS = {
             | {"name": "other"}
         )
     ),
+    "createDestinationSubscription": Valid(lambda _: MAPPING, of=MAPPED),
+    "createFilterForDestination": Valid(lambda w: FILTER | {"sourceId": w.ids["source_id"]}),
+    "createIntegrationRequest": sent(kind="SOURCE", name="Telex"),
     "createInvites": sent(invites=[{"email": "cy@example.com"}]),
     "createLabel": sent(label={"key": "team", "value": "reach"}),
     "createSource": sent(slug="new", metadataId="python"),
@@ -65,19 +72,26 @@ REQUESTS = {
     "deleteUsers": Valid(query=lambda w: {"userIds": w.ids["user_id"]}),
     "deleteWorkspace": Valid(query=lambda _: {"name": "Default"}),
     "disableTotp": sent(code="123456"),
+    "duplicateSubscription": Valid(of=MAPPED),
     "echo": Valid(query=lambda _: {"message": "hello"}),
-    "getEgressFailedMetricsFromDeliveryOverview": Valid(query=_egress),
-    "getEgressSuccessMetricsFromDeliveryOverview": Valid(query=_egress),
     "getDailyPerSourceAPICallsUsage": Valid(query=_period),
     "getDailyPerSourceMTUUsage": Valid(query=_period),
     "getDailyWorkspaceAPICallsUsage": Valid(query=_period),
     "getDailyWorkspaceMTUUsage": Valid(query=_period),
+    "getEgressFailedMetricsFromDeliveryOverview": Valid(query=_egress),
+    "getEgressSuccessMetricsFromDeliveryOverview": Valid(query=_egress),
     "getEventsVolumeFromWorkspace": Valid(query=window),
     "getFilteredAtDestinationMetricsFromDeliveryOverview": Valid(query=_egress),
     "getFilteredAtSourceMetricsFromDeliveryOverview": Valid(query=_ingress),
     "getIngressFailedMetricsFromDeliveryOverview": Valid(query=_ingress),
     "getIngressSuccessMetricsFromDeliveryOverview": Valid(query=_ingress),
+    "getSubscriptionFromDestination": Valid(of=MAPPED),
     "keepSourceAlive": sent(keepAlive=True),
+    "listSubscriptionsFromDestination": Valid(of=MAPPED),
+    "previewDestinationFilter": sent(
+        filter={"if": 'event = "Ping"', "actions": [{"type": "DROP"}]}, payload={"event": "Ping"}
+    ),
+    "removeSubscriptionFromDestination": Valid(of=MAPPED),
     "removeUsersFromUserGroup": Valid(query=lambda w: {"emails": f"ann@{w.name}.example"}),
     "replaceLabelsInSource": sent(labels=[]),
     "replacePermissionsForUser": Valid(_permissions),
@@ -87,9 +101,11 @@ REQUESTS = {
     "setOwner": sent(isOwner=True),
     "signIn": sent(email="ann@first.example", password="wrong horse battery staple"),
     "updateDestination": sent(enabled=False),
+    "updateFilterForDestination": sent(enabled=False),
     "updatePerson": sent(name="Ann"),
     "updateSchemaSettingsInSource": sent(track={"allowUnplannedEvents": True}),
     "updateSource": sent(name="Shop 2"),
+    "updateSubscriptionForDestination": Valid(lambda _: {"input": {"enabled": True}}, of=MAPPED),
     "updateUserGroup": sent(name="Reach"),
     "updateWarehouse": sent(name="Main 2"),
     "updateWorkspace": sent(name="Other"),
