@@ -45,8 +45,10 @@ T = TypeVar("T")
 
 NAME_CHARS_MAX = 200
 SETTINGS_BYTES_MAX = 64 * 1024
-INSTANCES_MAX = 10_000
-"""Of one kind in one workspace. Snapshots are small files that every process holds."""
+SOURCES_MAX = 10_000
+INSTANCES_MAX = 2_000
+"""Destinations or warehouses of one workspace, of which each costs readers of the log. Snapshots
+are small files that every process holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,27 +256,39 @@ def new_slug(change: Change, table: Table, kind: str, name: str, slug: str | Non
     """
     check_name(kind, name)
     owned = table.c.workspace_id == change.workspace
-    taken = set(change.connection.execute(select(table.c.slug).where(owned)).scalars())
-    if table is sources:
-        former = select(source_slugs.c.slug).where(source_slugs.c.workspace_id == change.workspace)
-        taken |= set(change.connection.execute(former).scalars())
     alive = change.connection.execute(
         select(func.count()).select_from(table).where(owned, table.c.deleted_ms.is_(None))
     ).scalar_one()
-    if alive >= INSTANCES_MAX:
-        raise Rejected("limit", f"a workspace holds at most {INSTANCES_MAX} {kind}s", 422)
+    most = SOURCES_MAX if table is sources else INSTANCES_MAX
+    if alive >= most:
+        raise Rejected("limit", f"a workspace holds at most {most} {kind}s", 422)
     if slug is None:
-        return slug_of(name, taken)
+        return slug_of(name, _taken_slugs(change, table))
+    check_slug(change, table, kind, slug)
+    return slug
+
+
+def check_slug(change: Change, table: Table, kind: str, slug: str) -> None:
+    """Raises Misconfigured where it is malformed, Rejected (409) where it is taken."""
     if slug != slug_of(slug):
         raise Misconfigured(
             f"slug is {slug[:80]!r}: expected lower-case letters, digits and hyphens, 60 at most",
             field="slug",
         )
-    if slug in taken:
+    if slug in _taken_slugs(change, table):
         raise Rejected(
             "conflict", f"a {kind} with the slug {slug!r} exists or existed", 409, "slug"
         )
-    return slug
+
+
+def _taken_slugs(change: Change, table: Table) -> set[str]:
+    """Those of sources that are called otherwise now, too."""
+    mine = select(table.c.slug).where(table.c.workspace_id == change.workspace)
+    taken = set(change.connection.execute(mine).scalars())
+    if table is sources:
+        former = select(source_slugs.c.slug).where(source_slugs.c.workspace_id == change.workspace)
+        taken |= set(change.connection.execute(former).scalars())
+    return taken
 
 
 def sealed_settings(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from crossdock.catalog.cards import source_cards
 from crossdock.state.tables import (
     destinations,
     grants,
+    schema_controls,
     source_idles,
     source_labels,
     source_slugs,
@@ -22,6 +23,7 @@ from crossdock.workspace.control import (
     Change,
     card_of,
     check_name,
+    check_slug,
     find_row,
     new_slug,
     rows_of,
@@ -150,7 +152,7 @@ def delete_source(change: Change, reference: str) -> SourceInfo:
         .where(sources.c.id == before.id)
         .values(deleted_ms=change.now_ms, enabled=False)
     )
-    for table in (write_keys, warehouse_sources, source_labels, source_idles):
+    for table in (write_keys, warehouse_sources, source_labels, source_idles, schema_controls):
         change.connection.execute(delete(table).where(table.c.source_id == before.id))
     change.connection.execute(
         delete(grants).where(grants.c.resource_type == "SOURCE", grants.c.resource_id == before.id)
@@ -168,7 +170,7 @@ def _renamed(change: Change, source: SourceInfo, slug: str) -> str:
         source_slugs.c.source_id == source.id,
     )
     if change.connection.execute(former).first() is None:
-        new_slug(change, sources, "source", source.name, slug)
+        check_slug(change, sources, "source", slug)
     else:
         change.connection.execute(
             delete(source_slugs).where(

@@ -144,6 +144,16 @@ def test_a_former_slug_goes_on_finding_its_source_and_no_other_can_take_it(
     assert api.ok("GET", "/sources/boutique")["source"]["id"] == shop["id"]
 
 
+def test_a_full_workspace_takes_no_more_sources_but_lets_them_be_renamed(
+    api: ApiKit, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.workspace.control.SOURCES_MAX", 1)
+    refused = api.refused("POST", "/sources", MADE | {"slug": "other"})
+    assert refused[:2] == (422, "validation-error")
+    renamed = api.ok("PATCH", f"/sources/{shop['id']}", {"slug": "boutique"})["source"]
+    assert renamed["slug"] == "boutique"
+
+
 NOT_CHANGED = [
     ({"slug": "other"}, (409, "conflict", "slug")),
     ({"slug": "A b"}, (422, "validation-error", "slug")),
