@@ -19,6 +19,7 @@ from crossdock.catalog.actions.messages import Answer, Delivery
 from crossdock.catalog.actions.pool import ActionsPool
 
 PRELOAD = Path(__file__).with_name("actions_preload.cjs")
+FROZEN = Path(__file__).parents[1] / "oracle" / "actions" / "frozen.cjs"
 URL = "https://hook.test/in"
 WHOLE = {"url": URL, "method": "POST", "data": {"@path": "$."}}
 """A mapping of the webhook's: the whole event to URL."""
@@ -76,15 +77,15 @@ class Recorder:
 class Bench:
     """A recorder and a pool on one event loop; `run` is for tests that are no coroutines."""
 
-    def __init__(
-        self, *, processes: int = 1, memory_mib: int = 256, extra: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, *, processes: int = 1, memory_mib: int = 256, frozen: bool = False) -> None:
         self._runner = asyncio.Runner()
         self.recorder = Recorder()
         self._runner.run(self.recorder.start())
         launch = Launch.of(Settings(actions_memory_mib=memory_mib), environ={})
         self.launch = msgspec.structs.replace(
-            launch, allowed=(f"127.0.0.1:{self.recorder.port}", *extra), preload=(PRELOAD,)
+            launch,
+            allowed=(f"127.0.0.1:{self.recorder.port}",),
+            preload=(PRELOAD, FROZEN) if frozen else (PRELOAD,),
         )
         self.pool = ActionsPool(self.launch, SystemClock(), processes)
 
