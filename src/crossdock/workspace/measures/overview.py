@@ -13,7 +13,7 @@ import xxhash
 from sqlalchemy import ColumnElement, case, literal
 
 from crossdock.base.clock import iso_ms
-from crossdock.deliver.outcomes import RETRIED
+from crossdock.deliver.outcomes import DELIVERED, RETRIED
 from crossdock.state.cursors import LIVE
 from crossdock.state.tables import counts, destinations, sources, warehouses
 from crossdock.workspace.api.paging import Asked, Pagination, invalid
@@ -28,6 +28,8 @@ DIMENSIONS: Final = {
 }
 FIRST_ATTEMPT: Final = f"{RETRIED}1"
 """`discardReason` of what was delivered at once, as Segment spells it."""
+AT_ONCE: Final = ("", DELIVERED)
+"""How it is counted: by deliver, and by warehouses."""
 UNCOUNTED: Final = {
     "appVersion": "is not counted: the ledger holds names, types and reasons",
     "subscriptionId": "is not counted: the ledger holds whole destinations",
@@ -136,20 +138,21 @@ def _owner(change: Change, source: str, reference: str) -> str:
 
 def _filtering(filters: dict[str, tuple[str, ...]]) -> list[ColumnElement[bool]]:
     return [
-        DIMENSIONS[name].in_([_stored(name, value) for value in values])
+        DIMENSIONS[name].in_([stored for value in values for stored in _stored(name, value)])
         for name, values in filters.items()
         if values
     ]
 
 
-def _stored(dimension: str, value: str) -> str:
-    return "" if dimension == "discardReason" and value == FIRST_ATTEMPT else value
+def _stored(dimension: str, value: str) -> tuple[str, ...]:
+    at_once = dimension == "discardReason" and value == FIRST_ATTEMPT
+    return AT_ONCE if at_once else (value,)
 
 
 def _dataset(measure: Measure, group_by: Sequence[str], series: Series) -> Dataset:
     members = dict(zip(group_by, series.group, strict=True))
     reason = members.get("discardReason")
-    if reason == "" and measure is EGRESS_SUCCESS:
+    if reason in AT_ONCE and measure is EGRESS_SUCCESS:
         reason = FIRST_ATTEMPT
     return Dataset(
         total=series.total,

@@ -28,7 +28,7 @@ class Series(NamedTuple):
 
 
 class Found(NamedTuple):
-    """`total`: of all groups on all pages."""
+    """`total`: of all groups, also of those on other pages and beyond GROUPS_MAX."""
 
     total: int
     series: list[Series]
@@ -52,6 +52,9 @@ def answer(connection: Connection, question: Question, page: Asked, *, name: str
     if not question.dimensions and not groups:
         groups = [((), 0)]
     total = sum(n for _, n in groups)
+    if len(groups) == GROUPS_MAX:
+        whole = question._replace(dimensions=())
+        total = sum(n for _, n in _groups(connection, whole))
     ranked = [(f"{rank:06d}", group) for rank, (group, _) in enumerate(groups)]
     buckets = question.window.buckets()
     fitting = max(1, POINTS_MAX // max(1, len(buckets)))

@@ -36,13 +36,20 @@ class Books:
     def __init__(self, api: ApiKit) -> None:
         self.api = api
         self.now_ms = api.clock.now_ms()
+        self.workspace = api.control.ensure_workspace().id
         self.source, self.other = (self._source(name) for name in ("Shop", "Site"))
         self.destination = "dst_hook"
         api.control.change(self._make_destination)
 
     def count(self, outcome: str, n: int = 1, **given: Any) -> None:
+        self.add([self.row(outcome, n, **given)])
+
+    def add(self, rows: list[CountRow]) -> None:
+        self.api.control.database.transact(lambda c: add_counts(c, rows))
+
+    def row(self, outcome: str, n: int = 1, **given: Any) -> CountRow:
         row = {
-            "workspace": self.api.control.ensure_workspace().id,
+            "workspace": self.workspace,
             "source": self.source,
             "owner": "",
             "run": "live",
@@ -54,7 +61,7 @@ class Books:
             "units": n,
             **given,
         }
-        self.api.control.database.transact(lambda c: add_counts(c, [CountRow(**row)]))
+        return CountRow(**row)
 
     def clear(self) -> None:
         self.api.control.database.transact(lambda c: c.execute(delete(counts)))
@@ -206,6 +213,14 @@ def test_a_later_attempt_is_a_retry_and_has_segments_reason(books: Books) -> Non
     assert books.of("successful-delivery", **filtered)["total"] == 5
 
 
+def test_what_a_warehouse_loaded_was_delivered_at_once(books: Books) -> None:
+    books.count("delivered", 5, owner=books.destination, reason="delivered")
+    filtered = {"filter[discardReason][0]": "successes.attempt.1", "groupBy": "discardReason"}
+    [group] = books.of("successful-delivery", **filtered)["dataset"]
+    assert (group["discardReason"], group["total"]) == ("successes.attempt.1", 5)
+    assert group["totalRetryCount"] == 0
+
+
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -251,6 +266,29 @@ def test_groups_come_in_pages_the_largest_first(books: Books) -> None:
         if not cursor:
             break
     assert names == ["e4", "e3", "e2", "e1", "e0"]
+
+
+def test_a_page_holds_fewer_groups_where_their_series_are_long(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.workspace.measures.series.POINTS_MAX", 500)
+    for n in range(3):
+        books.count("accepted", n + 1, name=f"e{n}")
+    page = books.of("successfully-received", groupBy="eventName", **{"pagination.count": 1000})
+    assert [group["eventName"] for group in page["dataset"]] == ["e2", "e1"]
+    assert page["pagination"]["totalEntries"] == 3
+    assert page["pagination"]["next"]
+
+
+def test_the_total_counts_groups_beyond_the_limit(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.workspace.measures.series.GROUPS_MAX", 2)
+    for n in range(3):
+        books.count("accepted", n + 1, name=f"e{n}")
+    page = books.of("successfully-received", groupBy="eventName")
+    assert [group["total"] for group in page["dataset"]] == [3, 2]
+    assert page["total"] == 6
 
 
 def test_replays_and_other_workspaces_are_not_counted(books: Books) -> None:
