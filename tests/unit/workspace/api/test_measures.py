@@ -142,15 +142,16 @@ def test_the_six_measures_add_up_to_the_ledgers_terms(books: Books, rows: list[A
     filtered at source; read = filtered at destination + failed + successful, nothing retrying."""
     books.clear()
     sums = dict.fromkeys((*FATES, *TERMS), 0)
+    written: list[CountRow] = []
     for outcome, minute, kind, name, reason, n in rows:
         owner = books.destination if outcome in TERMS else ""
         at_ms = books.now_ms - books.now_ms % 60_000 - (1 + minute) * 60_000
-        books.count(outcome, n, owner=owner, minute_ms=at_ms, type=kind, name=name, reason=reason)
+        place = {"owner": owner, "minute_ms": at_ms}
+        written.append(books.row(outcome, n, **place, type=kind, name=name, reason=reason))
         sums[outcome] += n
-    found = {
-        measure: books.of(measure, **{"groupBy.0": "eventName", "groupBy.1": "eventType"})
-        for measure in MEASURES
-    }
+    books.add(written)
+    asked = {"granularity": "HOUR", "groupBy.0": "eventName", "groupBy.1": "eventType"}
+    found = {measure: books.of(measure, **asked) for measure in MEASURES}
     totals = {measure: answer["total"] for measure, answer in found.items()}
     for answer in found.values():
         assert answer["total"] == sum(group["total"] for group in answer["dataset"])
