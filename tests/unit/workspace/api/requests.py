@@ -69,6 +69,7 @@ REQUESTS = {
     "createWarehouse": sent(metadataId="postgres", settings=STORE, name="second"),
     "createWorkspace": sent(name="Third"),
     "deleteInvites": Valid(query=lambda w: {"emails": f"bo@{w.name}.example"}),
+    "deleteSchemaControl": Valid(query=lambda _: {"type": "track", "name": "Ping"}),
     "deleteUsers": Valid(query=lambda w: {"userIds": w.ids["user_id"]}),
     "deleteWorkspace": Valid(query=lambda _: {"name": "Default"}),
     "disableTotp": sent(code="123456"),
@@ -91,6 +92,7 @@ REQUESTS = {
     "previewDestinationFilter": sent(
         filter={"if": 'event = "Ping"', "actions": [{"type": "DROP"}]}, payload={"event": "Ping"}
     ),
+    "putSchemaControl": sent(type="track", name="Pong"),
     "removeSubscriptionFromDestination": Valid(of=MAPPED),
     "removeUsersFromUserGroup": Valid(query=lambda w: {"emails": f"ann@{w.name}.example"}),
     "replaceLabelsInSource": sent(labels=[]),

@@ -43,8 +43,10 @@ class World:
     name: str
     ids: dict[str, str] = field(default_factory=dict)
 
-    def make(self, path: str, body: dict[str, Any], member: str) -> dict[str, Any]:
-        status, answer = self.api.call("POST", path, body, token=self.token)
+    def make(
+        self, path: str, body: dict[str, Any], member: str, method: str = "POST"
+    ) -> dict[str, Any]:
+        status, answer = self.api.call(method, path, body, token=self.token)
         assert status < 300, answer
         made: dict[str, Any] = answer["data"][member]
         return made
@@ -116,10 +118,12 @@ def _fill(world: World) -> None:
 
 
 def _add_routing(world: World) -> None:
-    """A filter; and where the actions bundle is built, a destination that has mappings."""
+    """A filter, a blocked event; where the actions bundle is built, a destination with mappings."""
     ids = world.ids
     path = f"/destination/{ids['shop_hook']}/filters"
     ids["filter_id"] = world.make(path, FILTER | {"sourceId": ids["shop"]}, "filter")["id"]
+    blocked = {"type": "track", "name": "Ping"}
+    world.make(f"/sources/{ids['shop']}/schema-controls", blocked, "control", "PUT")
     if not manifest.is_built():
         return
     hook = {"sourceId": ids["shop"], "metadataId": "actions-mixpanel", "settings": MIXPANEL}

@@ -36,7 +36,7 @@ class UserOutput(msgspec.Struct, frozen=True):
     user: UserInfo
 
 
-class UsersOutput(msgspec.Struct, frozen=True):
+class ListedUsersOutput(msgspec.Struct, frozen=True):
     users: list[UserInfo]
     pagination: Pagination
 
@@ -54,11 +54,11 @@ class RemovedOutput(msgspec.Struct, frozen=True):
 
 
 @get("/users", operation_id="listUsers", tags=TAGS, summary="List users")
-async def list_(api: InApi) -> Data[UsersOutput]:
+async def list_(api: InApi) -> Data[ListedUsersOutput]:
     """Everybody who may enter the workspace, owners of the installation included, with what they
     hold themselves (not through groups). For everybody who may enter."""
     page = api.page
-    return Data(UsersOutput(*await api.read(lambda change: list_users(change, page))))
+    return Data(ListedUsersOutput(*await api.read(lambda change: list_users(change, page))))
 
 
 @get("/users/{user_id:str}", operation_id="getUser", tags=TAGS, summary="Get a user")
