@@ -226,5 +226,14 @@ class CrossdockServer:
     def sync(self, warehouse: str, *, expect: int | None = 0) -> str:
         return self.run("warehouse", "sync", warehouse, expect=expect, timeout_s=300)
 
+    def snapshot_version(self) -> int:
+        """Of the file that was published last."""
+        return int(json.loads((self.data / "snapshot.json").read_text())["version"])
+
+    def knows(self, role: str, version: int) -> bool:
+        """Whether every process of `role` that follows snapshots took `version` over."""
+        known = [int(p.read_text() or 0) for p in (self.data / "run").glob(f"{role}-*.ack")]
+        return bool(known) and min(known) >= version
+
     def ledger_balances(self) -> bool:
         return self.complete("ledger", expect=None).returncode == 0

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from litestar import Litestar
 from litestar.testing import TestClient
 from tests.unit.workspace.kit import make_control
 
@@ -63,11 +65,25 @@ class _NoHealth:
     """`/ready` is not asked in these tests."""
 
 
+_DESK = Desk(None, Settings())  # type: ignore[arg-type]  # each kit puts its own control in
+
+
+@cache
+def _application() -> Litestar:
+    """Made once: that takes longer than most tests, and it keeps nothing of its desk."""
+    return make_app(_NoHealth(), _DESK)  # type: ignore[arg-type]  # nobody asks for health
+
+
 @contextmanager
 def api_kit(root: Path, **settings: Any) -> Iterator[ApiKit]:
+    """Of kits that are open at once, the last one opened answers."""
     clock = ManualClock()
     control = make_control(root, clock)
-    app = make_app(_NoHealth(), Desk(control, Settings(data=str(root), **settings)))  # type: ignore[arg-type]
-    with TestClient(app) as client:
-        yield ApiKit(control, client, clock)
-    control.database.close()
+    before = _DESK.control, _DESK.settings
+    _DESK.control, _DESK.settings = control, Settings(data=str(root), **settings)
+    try:
+        with TestClient(_application()) as client:
+            yield ApiKit(control, client, clock)
+    finally:
+        _DESK.control, _DESK.settings = before
+        control.database.close()

@@ -25,7 +25,10 @@ programs that run wild."""
 
 def api_router(desk: Desk) -> Router:
     """Everything under `/api`."""
-    recognition = Recognition(desk, Limiter(desk.control.clock, lambda: REQUESTS_PER_MIN))
+    def now_ms() -> int:
+        return desk.control.clock.now_ms()
+
+    recognition = Recognition(desk, Limiter(now_ms, lambda: REQUESTS_PER_MIN))
 
     async def api(request: Request[Any, Any, Any]) -> Api:
         # A function, as Litestar copies what handlers hold, and the desk is to be one.

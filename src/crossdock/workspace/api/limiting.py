@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from crossdock.base.clock import Clock
-
 WINDOW_S: Final = 60
 ALLOWANCE: Final = "crossdock_allowance"
 """Where a request's state keeps it."""
@@ -32,14 +30,14 @@ class Allowance(NamedTuple):
 class Limiter:
     """Counts in this process; on several machines each counts for itself."""
 
-    def __init__(self, clock: Clock, per_minute: Callable[[], int]) -> None:
-        self._clock = clock
+    def __init__(self, now_ms: Callable[[], int], per_minute: Callable[[], int]) -> None:
+        self._now_ms = now_ms
         self._per_minute = per_minute
         self._windows: dict[str, tuple[int, int]] = {}
 
     def take(self, caller: str) -> Allowance:
         """One request of `caller`, taken even where it is refused."""
-        now_s = self._clock.now_ms() // 1000
+        now_s = self._now_ms() // 1000
         window = now_s // WINDOW_S
         started, taken = self._windows.pop(caller, (window, 0))
         taken = taken + 1 if started == window else 1
