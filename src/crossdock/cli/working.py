@@ -77,6 +77,7 @@ def _parts(
     from crossdock.deliver.delivery import Delivery
     from crossdock.deliver.retention import Retention
     from crossdock.log.contract import INBOX
+    from crossdock.process.controls import SchemaControls
     from crossdock.process.processor import Processor
     from crossdock.process.receipts import Receipts
     from crossdock.process.tally import Tally
@@ -95,8 +96,9 @@ def _parts(
         Part("retention", retention.run),
         Part("warehouse", schedule.run),
     ]
+    checks = (SchemaControls(),)
     for n in range(log.partitions(INBOX)):
-        processor = Processor(log, n, snapshots, clock, settings, folder.index)
+        processor = Processor(log, n, snapshots, clock, settings, folder.index, checks=checks)
         parts += [
             Part(f"process/{n}", processor.run),
             Part(f"receipts/{n}", Receipts(log, n, database, clock).run),

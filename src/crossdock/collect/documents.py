@@ -8,7 +8,7 @@ import msgspec
 
 from crossdock.base.errors import Rejected
 from crossdock.base.settings import Settings
-from crossdock.base.snapshot import Snapshot
+from crossdock.base.snapshot import DestinationView, Snapshot
 from crossdock.collect.analyticsjs import AnalyticsJs, is_known
 from crossdock.collect.answers import Answer, Headers
 from crossdock.collect.keys import KeyTable, KnownSource, key_in_authorization
@@ -28,11 +28,13 @@ class Documents:
         self._origin = configured_origin(settings.tracking_url)
         self._snapshot = Snapshot()
         self._made: dict[tuple[str, Origin], Answer] = {}
+        self._destinations: dict[str, list[DestinationView]] = {}
         self.analyticsjs = AnalyticsJs()
 
     def use_snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._made.clear()
+        self._destinations = _by_source(snapshot)
 
     def settings(self, request: Request, key: str, keys: KeyTable, is_stale: bool) -> Answer:
         """The settings document. While no snapshot is known every key gets it: an SDK refused
@@ -44,7 +46,7 @@ class Documents:
         if answer is None:
             if len(self._made) >= _CACHE_MAX:
                 self._made.clear()
-            answer = self._made[key, origin] = _document(settings_document(key, origin))
+            answer = self._made[key, origin] = self._settings_of(key, origin, keys.by_key.get(key))
         return _unless_known(answer, request)
 
     def library(self, request: Request, key: str, keys: KeyTable, is_stale: bool) -> Answer:
@@ -68,8 +70,23 @@ class Documents:
         key = given if given in keys else keys[0]
         return _unless_known(_document(source_config(known.view, key, self._snapshot)), request)
 
+    def _settings_of(self, key: str, origin: Origin, known: KnownSource | None) -> Answer:
+        if known is None:
+            return _document(settings_document(key, origin))
+        destinations = self._destinations.get(known.source, [])
+        return _document(settings_document(key, origin, known.view, destinations))
+
     def _origin_for(self, request: Request) -> Origin:
         return self._origin or origin_of(request.headers, request.peer)
+
+
+def _by_source(snapshot: Snapshot) -> dict[str, list[DestinationView]]:
+    """The destinations that get events, of each source."""
+    found: dict[str, list[DestinationView]] = {}
+    for view in snapshot.destinations.values():
+        if view.enabled and not view.deleted:
+            found.setdefault(view.source, []).append(view)
+    return found
 
 
 def _document(document: dict[str, Any]) -> Answer:

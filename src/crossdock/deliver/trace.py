@@ -12,7 +12,7 @@ from crossdock.base.errors import Corrupt, OffsetOutOfRange
 from crossdock.base.records import EventHead, Kind, kind_of, unpack_event, unpack_inbox
 from crossdock.base.snapshot import Snapshot
 from crossdock.deliver.outcomes import find_run, load_runs, outcome_of
-from crossdock.deliver.routes import unknown_names
+from crossdock.deliver.routes import BLOCKED, unknown_names
 from crossdock.deliver.rows import clean
 from crossdock.log.contract import EVENTS, INBOX, Log
 from crossdock.process.index import Located, find
@@ -41,7 +41,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     """The message as it was received once.
 
-    result  accepted, rejected or duplicate
+    result  accepted, rejected, blocked (by schema controls) or duplicate
     """
 
     partition: int
@@ -119,7 +119,8 @@ async def _occurrence(
         return None
     facts |= {"source": event.source, "type": event.type, "name": event.name}
     if kind_of(record) == Kind.REJECTED:
-        return Occurrence(**facts, result="rejected", reason=event.reason)
+        result = "blocked" if event.reason == BLOCKED else "rejected"
+        return Occurrence(**facts, result=result, reason=event.reason)
     offset = place.events_offset
     fates = await database.run(lambda c: fates_of(c, snapshot, event, place.partition, offset))
     unknown = unknown_names(_integrations(body)) if event.has_integrations else []

@@ -49,8 +49,9 @@ _NUL: Final = "\0"
 Verdict = tuple[str, str]
 """Outcome (`suppressed` or `blocked`) and reason."""
 Check = Callable[[SourceView, dict[str, Any]], Verdict | None]
-"""Judges a valid, canonical event before it may claim its id; None lets it pass. What a check
-stops is counted and leaves no bytes."""
+"""Judges a valid, canonical event before it may claim its id; None lets it pass. A check may take
+out of the event what must not be kept. What is blocked leaves a record for people to look at, what
+is suppressed leaves no bytes."""
 
 _log = logger("process")
 _EVENT: Final = int(Kind.EVENT)
@@ -202,15 +203,8 @@ class Range:
     ) -> None:
         name = _head_text(event["event"]) if kind == "track" else ""
         counted = (head.workspace, head.source, kind, name)
-        for check in self._checks:
-            verdict = check(source, event)
-            if verdict is not None:
-                self._counting.add(counted, head.received_ms, *verdict)
-                message_id = event.get("messageId")
-                if message_id:
-                    mark = fingerprint(head.workspace, message_id)
-                    self._not_accept(head, offset, sub, mark)
-                return
+        if self._checks and self._is_stopped(head, source, event, counted, (offset, sub)):
+            return
         message_id = event.get("messageId")
         if not message_id:
             message_id = derived_message_id(self._log_id, self._partition, offset, sub)
@@ -250,6 +244,30 @@ class Range:
         self._marks.append(mark)
         self._places.append(place_of(offset, sub, head.received_ms))
 
+    def _is_stopped(
+        self,
+        head: InboxHead,
+        source: SourceView,
+        event: dict[str, Any],
+        counted: EventKind,
+        place: tuple[int, int],
+    ) -> bool:
+        """Whether a check stops the event, which is counted then."""
+        for check in self._checks:
+            verdict = check(source, event)
+            if verdict is not None:
+                break
+        else:
+            return False
+        outcome, reason = verdict
+        if outcome == "blocked":
+            self._reject(head, *place, _encode(event), event, reason, outcome=outcome)
+            return True
+        self._counting.add(counted, head.received_ms, outcome, reason)
+        if message_id := event.get("messageId"):
+            self._not_accept(head, *place, fingerprint(head.workspace, _head_text(message_id)))
+        return True
+
     def _refuse(self, head: InboxHead, offset: int, sub: int, item: Any, reason: str) -> None:
         """Reject an event unread."""
         self._reject(head, offset, sub, bytes(item), None, reason)
@@ -263,6 +281,8 @@ class Range:
         event: dict[str, Any] | None,
         reason: str,
         events: int = 1,
+        *,
+        outcome: str = "rejected",
     ) -> None:
         """Keep the bytes with what of the event can be told, and count it."""
         known = told_by(raw) if event is None else event
@@ -288,7 +308,7 @@ class Range:
         )
         counted = (head.workspace, head.source, kind, name)
         if events:
-            self._counting.add(counted, head.received_ms, "rejected", reason, events)
+            self._counting.add(counted, head.received_ms, outcome, reason, events)
         if message_id:
             mark = fingerprint(head.workspace, message_id)
             row = (mark, offset, len(self._records), head.received_ms, sub, int(Kind.REJECTED))

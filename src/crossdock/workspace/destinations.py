@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, delete, select, update
 
 from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Misconfigured, Rejected
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import Card, destination_cards, native_cards
 from crossdock.catalog.contract import load_destination
-from crossdock.state.tables import destinations, sources
+from crossdock.state.tables import destinations, schema_controls, sources
 from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import (
     Change,
@@ -142,6 +142,9 @@ def delete_destination(change: Change, reference: str) -> DestinationInfo:
         update(destinations)
         .where(destinations.c.id == before.id)
         .values(deleted_ms=change.now_ms, enabled=False)
+    )
+    change.connection.execute(
+        delete(schema_controls).where(schema_controls.c.destination_id == before.id)
     )
     change.audit("Integration Deleted", before.id, before)
     return before

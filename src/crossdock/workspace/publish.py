@@ -20,6 +20,7 @@ from crossdock.base.clock import Clock
 from crossdock.base.datafolder import DataFolder
 from crossdock.base.files import write_atomically
 from crossdock.base.snapshot import (
+    BlockView,
     DestinationView,
     FilterView,
     MappingView,
@@ -42,7 +43,7 @@ from crossdock.state.tables import (
     workspaces,
     write_keys,
 )
-from crossdock.workspace.routing.publishing import filter_views, mapping_views
+from crossdock.workspace.routing.publishing import block_views, filter_views, mapping_views
 
 _VERSION = "snapshot_version"
 ACK_POLL_S = 0.02
@@ -85,6 +86,7 @@ def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
     connected = _grouped(connection, warehouse_sources, "warehouse_id", "source_id")
     uncounted = set(connection.execute(select(cursors.c.owner).distinct()).scalars())
     filters, mappings = filter_views(connection), mapping_views(connection)
+    blocks = block_views(connection)
     return Snapshot(
         version=version_of(connection),
         made_ms=now_ms,
@@ -94,12 +96,17 @@ def build_snapshot(connection: Connection, now_ms: int) -> Snapshot:
             if row["deleted_ms"] is None
         },
         sources={
-            row["id"]: _source(row, keys[row["id"]])
+            row["id"]: _source(row, keys[row["id"]], blocks.get(row["id"], ()))
             for row in _rows(connection, sources)
             if row["deleted_ms"] is None
         },
         destinations={
-            row["id"]: _destination(row, filters.get(row["id"], ()), mappings.get(row["id"], ()))
+            row["id"]: _destination(
+                row,
+                filters.get(row["id"], ()),
+                mappings.get(row["id"], ()),
+                blocks.get(row["id"], ()),
+            )
             for row in _rows(connection, destinations)
             if row["deleted_ms"] is None or row["id"] in uncounted
         },
@@ -193,7 +200,7 @@ def _grouped(
     return groups
 
 
-def _source(row: RowMapping, keys: list[str]) -> SourceView:
+def _source(row: RowMapping, keys: list[str], blocks: tuple[BlockView, ...]) -> SourceView:
     card = source_cards().get(row["type"])
     return SourceView(
         id=row["id"],
@@ -206,11 +213,15 @@ def _source(row: RowMapping, keys: list[str]) -> SourceView:
         schema_name=row["schema_name"],
         write_keys=tuple(keys),
         settings=row["settings"],
+        blocks=blocks,
     )
 
 
 def _destination(
-    row: RowMapping, filters: tuple[FilterView, ...], mappings: tuple[MappingView, ...]
+    row: RowMapping,
+    filters: tuple[FilterView, ...],
+    mappings: tuple[MappingView, ...],
+    blocks: tuple[BlockView, ...],
 ) -> DestinationView:
     card = destination_cards().get(row["type"])
     return DestinationView(
@@ -228,6 +239,7 @@ def _destination(
         settings=row["settings"],
         filters=filters,
         mappings=mappings,
+        blocks=blocks,
     )
 
 

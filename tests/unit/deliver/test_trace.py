@@ -4,8 +4,9 @@ from pathlib import Path
 
 from tests.unit.deliver.kit import WORKSPACE, World, destination, ids_in, refused, run, status
 
-from crossdock.base.records import Kind
+from crossdock.base.records import EventHead, Kind, pack
 from crossdock.deliver.trace import Trace, trace
+from crossdock.log.contract import EVENTS
 from crossdock.process.index import Located
 
 
@@ -78,6 +79,19 @@ def test_a_repeat_is_told_as_a_duplicate(tmp_path: Path) -> None:
         await world.add(1)
         (found,) = (await traced(world, "m0", None)).occurrences
         assert (found.result, found.source) == ("duplicate", "src_1")
+
+    run(body())
+
+
+def test_what_schema_controls_blocked_is_told_apart_from_what_was_bad(tmp_path: Path) -> None:
+    async def body() -> None:
+        world = World(tmp_path)
+        writer = await world.log.open_exclusive(EVENTS, 0)
+        for reason, result in (("event_setting", "blocked"), ("no_user_anon_id", "rejected")):
+            head = EventHead(WORKSPACE, "src_1", "track", "Paid", "m0", "", 5, 0, 0, reason)
+            at = await writer.append([pack(Kind.REJECTED, head, b"{}")])
+            (found,) = (await traced(world, "m0", at)).occurrences
+            assert (found.result, found.reason, found.fates) == (result, reason, [])
 
     run(body())
 

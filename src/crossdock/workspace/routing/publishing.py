@@ -1,11 +1,11 @@
-"""Filters and mappings as the snapshot carries them, by destination."""
+"""Filters, mappings and schema controls as the snapshot carries them."""
 
 from collections import defaultdict
 
 from sqlalchemy import Connection, select
 
-from crossdock.base.snapshot import FilterView, MappingView
-from crossdock.state.tables import destination_filters, subscriptions
+from crossdock.base.snapshot import BlockView, FilterView, MappingView
+from crossdock.state.tables import destination_filters, schema_controls, subscriptions
 
 
 def filter_views(connection: Connection) -> dict[str, tuple[FilterView, ...]]:
@@ -33,3 +33,13 @@ def mapping_views(connection: Connection) -> dict[str, tuple[MappingView, ...]]:
         )
         found[row.destination_id].append(view)
     return {destination: tuple(views) for destination, views in found.items()}
+
+
+def block_views(connection: Connection) -> dict[str, tuple[BlockView, ...]]:
+    """By the id of a source, those that hold everywhere; by that of a destination, its own."""
+    found: defaultdict[str, list[BlockView]] = defaultdict(list)
+    table = schema_controls
+    for row in connection.execute(select(table).order_by(table.c.kind, table.c.name)):
+        view = BlockView(kind=row.kind, name=row.name, destination=row.destination_id)
+        found[row.destination_id or row.source_id].append(view)
+    return {owner: tuple(views) for owner, views in found.items()}

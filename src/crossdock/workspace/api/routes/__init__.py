@@ -3,6 +3,7 @@
 from crossdock.workspace.api.routes import (
     audit,
     catalog,
+    controls,
     destinations,
     filters,
     groups,
@@ -31,6 +32,7 @@ from crossdock.workspace.api.routes import (
 OPERATIONS = (
     *audit.OPERATIONS,
     *catalog.OPERATIONS,
+    *controls.OPERATIONS,
     *destinations.OPERATIONS,
     *filters.OPERATIONS,
     *groups.OPERATIONS,
