@@ -161,6 +161,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["starttls", "tls", "none"],
         Meta(description="`starttls` (port 587) and `tls` (465) verify the server's certificate."),
     ] = "starttls"
+    oidc_issuer: Annotated[
+        str, Meta(description="OpenID Connect provider for sign-in; empty: passwords only.")
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="What the provider calls Crossdock.")] = ""
+    oidc_client_secret: Annotated[
+        str, Meta(description="Its secret there; empty: a public client, by PKCE alone.")
+    ] = ""
+    oidc_label: Annotated[str, Meta(description="What the button at the sign-in says.")] = (
+        "Sign in with your company"
+    )
     source_idle_days: Annotated[
         Annotated[int, Meta(ge=0, le=3650)],
         Meta(
@@ -221,6 +231,11 @@ def load_settings(
         raise Misconfigured(
             f"setting smtp_from is '' while smtp_host is {settings.smtp_host!r}: expected the "
             "address that mail comes from"
+        )
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise Misconfigured(
+            f"setting oidc_client_id is '' while oidc_issuer is {settings.oidc_issuer!r}: expected "
+            "what the provider calls Crossdock"
         )
     return settings
 

@@ -27,7 +27,7 @@ def problem_of(name: str, value: Any) -> str | None:
 
 def shown(name: str, value: Any) -> Any:
     """A value as people may see it: keys and passwords are left out."""
-    if name in ("secret_key", "smtp_password") and value:
+    if name in ("secret_key", "smtp_password", "oidc_client_secret") and value:
         return "(hidden)"
     if name == "state_url":
         return _PASSWORD.sub("://***@", str(value))
@@ -99,6 +99,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "allowed_addresses": _addresses,
     "tracking_url": _public_url,
     "app_url": _public_url,
+    "oidc_issuer": _public_url,
     "state_url": _state_url,
     "secret_key": _keys,
     "smtp_host": _host,

@@ -12,6 +12,7 @@ from crossdock.base.settings import Settings
 from crossdock.workspace.access.principals import Principal
 from crossdock.workspace.api.paging import Asked, asked
 from crossdock.workspace.control import Change, Control
+from crossdock.workspace.people.oidc import Provider, provider_of
 from crossdock.workspace.publish import wait_for_collectors
 
 T = TypeVar("T")
@@ -29,6 +30,15 @@ class Desk:
     def __init__(self, control: Control, settings: Settings) -> None:
         self.control = control
         self.settings = settings
+        self._provider: Provider | None = None
+
+    @property
+    def provider(self) -> Provider | None:
+        """The identity provider that people may sign in with; None where the settings name none."""
+        if self._provider is None or self._provider.settings is not self.settings:
+            control = self.control
+            self._provider = provider_of(self.settings, control.clock, control.secrets)
+        return self._provider
 
 
 class Api:

@@ -7,7 +7,7 @@ from litestar.di import Provide
 
 from crossdock.workspace.api.context import Desk
 from crossdock.workspace.api.visiting import Visitor
-from crossdock.workspace.pages import account, entering, linked
+from crossdock.workspace.pages import account, entering, linked, provided
 from crossdock.workspace.pages.drawing import FOLDER
 from crossdock.workspace.pages.forms import refuse
 
@@ -22,7 +22,13 @@ def pages_router(desk: Desk) -> Router:
 
     return Router(
         "/",
-        route_handlers=[style, *entering.ROUTES, *linked.ROUTES, *account.ROUTES],
+        route_handlers=[
+            style,
+            *entering.ROUTES,
+            *provided.ROUTES,
+            *linked.ROUTES,
+            *account.ROUTES,
+        ],
         dependencies={"visitor": Provide(visitor)},
         exception_handlers={Exception: refuse},
         request_max_body_size=FORM_BYTES_MAX,

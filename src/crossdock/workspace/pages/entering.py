@@ -5,6 +5,7 @@ import asyncio
 
 from litestar import Response, get, post
 
+from crossdock.base.errors import CrossdockError
 from crossdock.workspace.api.visiting import InVisitor, Visitor
 from crossdock.workspace.app_url import app_url_of
 from crossdock.workspace.pages.drawing import drawn, moved, own_path
@@ -102,8 +103,6 @@ async def forgot_form(visitor: InVisitor) -> Response[str]:
 def _sign_in_form(
     visitor: Visitor, after: str, *, email: str = "", error: Exception | None = None
 ) -> Response[str]:
-    from crossdock.base.errors import CrossdockError
-
     failed = error if isinstance(error, CrossdockError) else None
     return drawn(
         "sign_in",
@@ -118,7 +117,8 @@ def _sign_in_form(
 
 def oidc_label(visitor: Visitor) -> str:
     """What the button of the identity provider says; "" where there is none."""
-    return ""
+    settings = visitor.desk.settings
+    return settings.oidc_label if settings.oidc_issuer else ""
 
 
 ROUTES = (sign_in_page, sign_in_form, code_form, sign_out_form, forgot_page, forgot_form)
