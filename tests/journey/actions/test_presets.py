@@ -69,7 +69,7 @@ class Sent(NamedTuple):
 @pytest.fixture(scope="module")
 def sent() -> dict[str, list[Sent]]:
     """Destination -> what was delivered, with the requests of each event."""
-    with bench() as actions:
+    with bench(frozen=True) as actions:
         found = {slug: list(sending(actions, slug)) for slug in manifest.slugs()}
     return {slug: kept for slug, kept in found.items() if kept}
 

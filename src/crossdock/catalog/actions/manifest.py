@@ -215,7 +215,8 @@ _BARE = re.compile(r"\b(type|event)\s*=\s*([A-Za-z]\w*)")
 
 
 def _trigger(text: str) -> str:
-    """Upstream writes `AND`, a comma for it, and words without quotes."""
+    """Upstream writes `AND`, a comma for it, `==`, and words without quotes."""
+    text = text.replace("==", "=")
     text = re.sub(r"\bAND\b|,(?=\s*event\b)", " and ", text).replace("  ", " ")
     return _BARE.sub(r'\1 = "\2"', text)
 

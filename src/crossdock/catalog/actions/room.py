@@ -46,9 +46,12 @@ class Room:
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._queue and self._fits(self._queue[0][0]):
-            weight, waiter = self._queue.popleft()
-            if not waiter.done():
+        while self._queue:
+            weight, waiter = self._queue[0]
+            if not waiter.done() and not self._fits(weight):
+                return
+            self._queue.popleft()
+            if not waiter.done():  # else who waited was called off
                 self._take(weight)
                 waiter.set_result(None)
 
