@@ -97,12 +97,12 @@ def _stage(
             for source, name in _duckdb_files(folder, snapshot, left_out):
                 _copy(source, staging / name)
             kind = _copy_state(folder, state_url, staging)
+        for topic in (EVENTS, INBOX):
+            for pin in pins[topic]:
+                pin.finish()
         for plain in _PLAIN_FILES:  # a folder that never served has no log yet
             if (folder.root / plain).exists():
                 _copy(folder.root / plain, staging / plain)
-    for topic in (EVENTS, INBOX):
-        for pin in pins[topic]:
-            pin.finish()
     manifest = Manifest(
         format=FORMAT_VERSION,
         version=__version__,

@@ -231,11 +231,3 @@ def test_members_see_no_destinations_and_strangers_are_not_let_in(api: ApiKit) -
     assert api.call("GET", "/destinations", token=member)[1]["data"]["destinations"] == []
     assert api.refused("POST", "/destinations", body(), token=member)[:2] == (404, "not-found")
     assert api.refused("GET", path, token="cdt_unknown")[:2] == (401, "unauthorized")
-
-
-@pytest.mark.parametrize("path", ["subscriptions", "delivery-metrics"])
-def test_mappings_and_metrics_wait_for_their_turn(api: ApiKit, path: str) -> None:
-    assert api.refused("GET", f"/destinations/{make(api)['id']}/{path}")[:2] == (
-        501,
-        "not-implemented",
-    )
