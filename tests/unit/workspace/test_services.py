@@ -79,6 +79,8 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(
             f"crossdock.workspace.{module}.destination_cards", lambda: {"hook": HOOK}
         )
+    for place in ("destinations", "routing.mappings"):
+        monkeypatch.setattr(f"crossdock.workspace.{place}.native_cards", lambda: {"hook": HOOK})
     monkeypatch.setattr("crossdock.workspace.destinations.load_destination", lambda _: Hook)
     monkeypatch.setattr("crossdock.workspace.warehouses.warehouse_cards", lambda: {"store": STORE})
     control = make_control(tmp_path / "data")

@@ -2,6 +2,8 @@
 docs/reference/openapi.json, served at `/api/openapi.json`, what the app's client is made of."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -51,9 +53,7 @@ def document() -> dict[str, Any]:
     """The whole document. Callers must not change it."""
     found: dict[str, Any] = _generated()
     schemas = found["components"]["schemas"]
-    renamed = {name: _short(name) for name in schemas}
-    if len(set(renamed.values())) < len(renamed):
-        raise RuntimeError("two shapes of the Public API have one name")
+    renamed = _names(schemas)
     found["components"]["schemas"] = {renamed[name]: schemas[name] for name in sorted(schemas)}
     _rename(
         found,
@@ -99,10 +99,24 @@ def _generated() -> dict[str, Any]:
     return schema
 
 
+def _names(schemas: Iterable[str]) -> dict[str, str]:
+    """Short names; where two shapes would have one, the resource stands before it."""
+    names = list(schemas)
+    short = {name: _short(name) for name in names}
+    times = Counter(short.values())
+    return {n: short[n] if times[short[n]] == 1 else _resource(n) + short[n] for n in names}
+
+
 def _short(name: str) -> str:
     """`Data_crossdock.workspace.api.routes.labels.LabelOutput_` -> `LabelOutputData`."""
     inner = re.fullmatch(r"Data_(?:.*[._])?(\w+?)_", name)
-    return f"{inner.group(1)}Data" if inner else name.rsplit(".", 1)[-1]
+    return f"{inner.group(1)}Data" if inner else re.split(r"[._]", name)[-1]
+
+
+def _resource(name: str) -> str:
+    """`...routes.source_sending.SourceOutput` -> `SourceSending`."""
+    found = re.search(r"([a-z_]+)[._]\w+?_?$", name.replace("routes_", "routes."))
+    return "".join(part.title() for part in found.group(1).split("_")) if found else ""
 
 
 def _rename(value: Any, names: dict[str, str]) -> None:
