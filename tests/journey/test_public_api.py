@@ -159,7 +159,7 @@ def test_a_warehouse_is_checked_made_connected_loaded_and_deleted(
     server.sync(made["id"])
     syncs = owner.ok("listSyncsFromWarehouse", made["id"], PAGE)["reports"]
     assert syncs[0]["status"] == "SUCCESS"
-    assert owner.ok("getConnectionStateFromWarehouse", made["id"])["status"] == "CONNECTED"
+    assert owner.ok("getConnectionStateFromWarehouse", made["id"])["connectionState"] == "CONNECTED"
     owner.ok("removeSourceConnectionFromWarehouse", made["id"], source["id"])
     owner.ok("updateWarehouse", made["id"], {"name": "Old", "enabled": False})
     owner.ok("deleteWarehouse", made["id"])
