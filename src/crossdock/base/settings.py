@@ -153,7 +153,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_host: Annotated[
         str, Meta(description="Mail server; empty: messages are read in the app and in the log.")
     ] = ""
-    smtp_port: Annotated[Annotated[int, Meta(ge=1, le=65535)], Meta(description="Port of the mail server.")] = 587
+    smtp_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)], Meta(description="Port of the mail server.")
+    ] = 587
     smtp_user: Annotated[str, Meta(description="Name to sign in with; empty: none.")] = ""
     smtp_password: Annotated[str, Meta(description="Password to sign in with.")] = ""
     smtp_from: Annotated[str, Meta(description="Address that mail comes from.")] = ""
