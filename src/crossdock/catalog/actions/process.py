@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +20,11 @@ HEAD_BYTES = 4
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 START_S_MAX = 15.0
 SILENT_S_MAX = 1.0
-"""A process that answers no ping for this long is stuck in a loop and killed."""
+"""A process that answers no ping for this long, and is busy, is stuck in a loop and killed."""
+BUSY_S_MIN = 0.5
+"""Of processor time since the ping: less, and it may only have had no turn on a loaded machine."""
+STARVED_S_MAX = 10.0
+"""Killed then all the same."""
 STOP_S_MAX = 2.0
 LOG_LINE_BYTES_MAX = 4096
 
@@ -168,16 +174,32 @@ class SideProcess:
     async def _watch(self) -> None:
         while True:
             await self.clock.sleep(SILENT_S_MAX)
-            asked_s = self.clock.monotonic()
-            ping = asyncio.ensure_future(self.ask("ping", Params(), SILENT_S_MAX))
-            try:
-                await ping
-            except TimeoutError:
-                # Where this process itself stood still, the answer may lie there unread.
-                if self.clock.monotonic() - asked_s < SILENT_S_MAX * 1.5:
-                    self.kill(f"it did not answer for {SILENT_S_MAX} s")
-            except ProcessEnded:
-                return
+            used_s = _cpu_s(self.pid)
+            ping = asyncio.create_task(self._ping())
+            silent_s = 0.0
+            while not (await asyncio.wait({ping}, timeout=SILENT_S_MAX))[0]:
+                silent_s += SILENT_S_MAX
+                if _was_busy(used_s, _cpu_s(self.pid)) or silent_s >= STARVED_S_MAX:
+                    self.kill(f"it did not answer for {silent_s:.0f} s")
+                    return
+
+    async def _ping(self) -> None:
+        with contextlib.suppress(ProcessEnded, TimeoutError):
+            await self.ask("ping", Params(), STARVED_S_MAX * 2)
+
+
+def _was_busy(before_s: float | None, after_s: float | None) -> bool:
+    """Where processor times cannot be known, silence alone counts."""
+    return before_s is None or after_s is None or after_s - before_s >= BUSY_S_MIN
+
+
+def _cpu_s(pid: int) -> float | None:
+    """Processor time of a process so far, where the machine has /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 async def _log_lines(stream: asyncio.StreamReader | None, name: str) -> None:
