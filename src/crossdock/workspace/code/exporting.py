@@ -45,7 +45,10 @@ def export(change: Change, *, write_keys: bool = False) -> WorkspaceFile:
                 sources=sorted(slugs[i] for i in info.source_ids if i in slugs),
                 settings=referenced(warehouse_cards().get(row["type"]), row["settings"], info.slug),
             )
-            for info, row in zip(list_warehouses(change), rows_of(change, warehouses), strict=True)
+            for info, row in sorted(
+                zip(list_warehouses(change), rows_of(change, warehouses), strict=True),
+                key=lambda pair: pair[0].slug,
+            )
         },
     )
 
@@ -80,6 +83,6 @@ def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
             labels={label.key: label.value for label in info.labels},
             settings=referenced(card, row["settings"], info.slug),
             write_keys=keys if write_keys else UNSET,
-            destinations=below.get(info.id, {}),
+            destinations=dict(sorted(below.get(info.id, {}).items())),
         )
-    return found
+    return dict(sorted(found.items()))

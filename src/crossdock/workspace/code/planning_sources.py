@@ -70,7 +70,14 @@ def _source(change: Change, reader: Reader, slug: str, spec: SourceSpec, row: An
     if row is not None and not changed:
         return []
     make = partial(
-        _make_source, slug=slug, spec=spec, settings=settings, keys=keys, is_new=row is None
+        _make_source,
+        slug=slug,
+        spec=spec,
+        settings=settings,
+        keys=keys,
+        is_new=row is None,
+        # Where the file says which warehouses load what, a source connects itself to none.
+        connects=isinstance(reader.file.warehouses, UnsetType),
     )
     return [Step("create" if row is None else "update", "source", at, changed, make)]
 
@@ -103,11 +110,19 @@ def _make_source(
     settings: Wanted,
     keys: list[str] | None,
     is_new: bool,
+    connects: bool,
 ) -> None:
     name = None if isinstance(spec.name, UnsetType) else spec.name
     if is_new:
         given = {n: v for n, v in settings.values.items() if v is not None}
-        create_source(change, name=name or slug, type=spec.type, slug=slug, settings=given)
+        create_source(
+            change,
+            name=name or slug,
+            type=spec.type,
+            slug=slug,
+            settings=given,
+            connect_warehouses=connects,
+        )
     elif name is not None and get_source(change, slug).name != name:
         rename_source(change, slug, name)
     if not is_new and settings.is_changed:
