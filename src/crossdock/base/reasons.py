@@ -102,6 +102,12 @@ REASONS: Final[dict[str, Reason]] = {
             "Nothing to do.",
         ),
         Reason(
+            "too_many_hops",  # ours
+            _DESTINATION,
+            "Crossdock workspaces have sent it on as often as the destination allows.",
+            "Look for a loop; raise hops_max if there is none.",
+        ),
+        Reason(
             "UNSUPPORTED_EVENT_TYPE",
             _DESTINATION,
             "The destination does not take this type of call.",

@@ -5,7 +5,7 @@ says what a request looks like and what an answer means.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Protocol, cast
@@ -54,6 +54,16 @@ class Destination(Protocol):
     def read(self, response: Response) -> None:
         """Return when the destination took it; raise Retryable or Permanent otherwise."""
         ...
+
+
+Skip = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+"""`skip(settings, event)`: the reason (base.reasons, stage destination) why an event is not sent,
+"" where it is. It must not change the event."""
+
+
+def skip_of(destination: Destination) -> Skip | None:
+    """The fourth function, which only some have: those that do not send every event they take."""
+    return getattr(destination, "skip", None)
 
 
 @cache

@@ -14,7 +14,7 @@ from crossdock.base.filters import FilterAction, FilterRule, compile_filters
 from crossdock.base.secrets import SecretBox
 from crossdock.base.snapshot import DestinationView, FilterView
 from crossdock.catalog.cards import Card, destination_cards, native_cards
-from crossdock.catalog.contract import Destination, Limits, load_destination
+from crossdock.catalog.contract import Destination, Limits, Skip, load_destination, skip_of
 from crossdock.deliver.chunks import Item
 from crossdock.deliver.payloads import payload_of
 from crossdock.deliver.triggers import Triggers
@@ -54,6 +54,7 @@ class Route:
         self.settings: dict[str, Any] = {}
         self.limits = Limits()
         self._destination: Destination | None = None
+        self._skip: Skip | None = None
         card: Card | None = destination_cards().get(view.type)
         self.names = {view.name, *(card.former_names if card else ())}
         self._calls = frozenset(card.calls if card else ())
@@ -68,6 +69,7 @@ class Route:
                 self.limits = self.triggers.limits()
             else:
                 self._destination = load_destination(view.type)
+                self._skip = skip_of(self._destination)
                 self.limits = self._destination.limits(self.settings)
         except Misconfigured as error:
             self.trouble = str(error)
@@ -104,15 +106,15 @@ class Route:
         return self._look_into(item)
 
     def _look_into(self, item: Item) -> str:
-        """Filters, then triggers: they see what the filters left."""
-        if self.filters.empty and not self.is_acting:
+        """Filters, then triggers or what the destination itself says: they see what is left."""
+        if self.filters.empty and not self.is_acting and self._skip is None:
             return ""
         event = self.filters.apply(item.event()).event
         if event is None:
             return DROPPED
         if self.is_acting and not self.triggers.matching(event):
             return UNMATCHED
-        return ""
+        return "" if self._skip is None else self._skip(self.settings, event)
 
     def _is_blocked(self, item: Item) -> bool:
         head = item.head

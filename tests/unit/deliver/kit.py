@@ -102,7 +102,8 @@ class FakeSender:
 
 def ids_in(request: Request) -> list[str]:
     body = msgspec.json.decode(request.body)
-    return [event["messageId"] for event in (body if isinstance(body, list) else [body])]
+    events = body if isinstance(body, list) else body.get("batch", [body])
+    return [event["messageId"] for event in events]
 
 
 def destination(ident: str = "dst_1", **changes: Any) -> DestinationView:

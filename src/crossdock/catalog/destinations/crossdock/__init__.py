@@ -1,0 +1,1 @@
+"""Crossdock: events to another workspace, of Crossdock or of Segment."""

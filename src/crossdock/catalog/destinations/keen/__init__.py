@@ -1,0 +1,1 @@
+"""Keen: each event into the collection of its name."""
