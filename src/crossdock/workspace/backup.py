@@ -9,6 +9,7 @@ that retention cannot take what its cursors still have to read.
 
 import contextlib
 import fcntl
+import io
 import os
 import shutil
 import sqlite3
@@ -17,7 +18,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -234,9 +235,33 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write_tar(staging: Path, target: Path, mode: Any) -> None:
     with tarfile.open(target, mode) as archive:
-        archive.add(staging, arcname=".")
+        for path in [staging, *sorted(staging.rglob("*"))]:
+            info = archive.gettarinfo(path, arcname=str(path.relative_to(staging)))
+            if path.is_file():
+                # Linked segments are files of their own in the archive.
+                info.type, info.linkname = tarfile.REGTYPE, ""
+                info.size = path.stat().st_size
+                with path.open("rb") as file:
+                    archive.addfile(info, _Whole(file, info.size))
+            else:
+                archive.addfile(info)
     target.chmod(0o600)
     _sync_file(target)
+
+
+class _Whole(io.RawIOBase):
+    """A file as long as it was when it was measured. A sealed segment loses the zeros that were
+    prepared behind its end, and it may lose them while it is read: they are put back."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, count: int = -1) -> bytes:
+        wanted = self._left if count < 0 else min(count, self._left)
+        data = self._file.read(wanted)
+        self._left -= wanted
+        return data + bytes(wanted - len(data))
 
 
 def _sync_tree(root: Path) -> None:
