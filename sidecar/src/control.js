@@ -3,7 +3,15 @@
 import { actionOf, settingsOf, STATS_CLIENT } from './runtime.js'
 import { ofError } from './outcomes.js'
 
-const CREDENTIALS = /^Credentials are invalid: (\d*)/
+const CREDENTIALS = /Credentials are invalid: (\d*) ?(.*)/
+
+const said = (call, outcome) => ({
+  value: null,
+  error: null,
+  ...outcome,
+  exchanges: call.exchanges,
+  tokens: call.tokens
+})
 
 export class Control {
   constructor(runtime) {
@@ -14,11 +22,11 @@ export class Control {
     return await this.runtime.run(params, async (call, destination) => {
       try {
         const value = (await work(destination, call)) ?? null
-        return { ok: true, value, error: null, exchanges: call.exchanges, tokens: call.tokens }
+        return said(call, { ok: true, value })
       } catch (error) {
+        if (error?.name === 'NoSuchDestination') throw error
         const { message, code, status } = ofError(error, call)
-        const failure = { message, code, status: status ?? null }
-        return { ok: false, value: null, error: failure, exchanges: call.exchanges, tokens: call.tokens }
+        return said(call, { ok: false, error: { message, code, status: status ?? null } })
       }
     })
   }
@@ -29,9 +37,10 @@ export class Control {
       await destination.testAuthentication(settingsOf(params))
       return { tested: Boolean(destination.authentication?.testAuthentication) }
     })
-    const stated = CREDENTIALS.exec(answer.error?.message ?? '')
-    if (stated) answer.error.status = Number(stated[1]) || null
-    if (stated && answer.error.code === 'INTERNAL') answer.error.code = stated[1] || 'RETRY'
+    // Upstream wraps every failure of a test in an error without a status.
+    const [, status, message] = CREDENTIALS.exec(answer.error?.message ?? '') ?? []
+    if (status) Object.assign(answer.error, { status: Number(status), code: status })
+    if (message) answer.error.message = message
     return answer
   }
 
@@ -103,7 +112,11 @@ export class Control {
     return {
       settings: params.settings,
       payload: params.payload ?? {},
-      auth: { accessToken: access_token, refreshToken: refresh_token, refreshTokenUrl: refresh_token_url },
+      auth: {
+        accessToken: access_token,
+        refreshToken: refresh_token,
+        refreshTokenUrl: refresh_token_url
+      },
       audienceSettings: params.audience_settings,
       features: params.features ?? {},
       statsContext: { statsClient: STATS_CLIENT, tags: [] },

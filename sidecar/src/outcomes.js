@@ -1,12 +1,19 @@
 // What became of an event: one of five classes, with a public reason code, from whatever a
-// destination answered or threw. `misconfigured`: not the event is at fault but mapping or settings.
+// destination answered or threw. `misconfigured`: mapping or settings are at fault, not the event.
 // `internal`: nobody knows why; worth a few attempts, not hours of them.
 const RETRIED = new Set([408, 423, 429])
 const TEXT_CHARS_MAX = 2000
 const RESPONSE_CHARS_MAX = 4096
-const NETWORK =
-  /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|EPROTO|UND_ERR|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|ERR_SOCKET)/
-const TIMEOUTS = new Set(['TimeoutError', 'RequestTimeoutError', 'RequestClientError', 'AbortError'])
+const NETWORK = new RegExp(
+  '^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|EPROTO|UND_ERR|CERT_|DEPTH_ZERO|SELF_SIGNED' +
+    '|UNABLE_TO|ERR_TLS|ERR_SSL|ERR_SOCKET)'
+)
+const TIMEOUTS = new Set([
+  'TimeoutError',
+  'RequestTimeoutError',
+  'RequestClientError',
+  'AbortError'
+])
 
 export function classOf(status) {
   if (status >= 200 && status < 300) return 'delivered'
@@ -40,10 +47,14 @@ function judged(error) {
   if (name === 'AggregateAjvError' || name === 'ValidationError') {
     return { class: 'discard', status: 400, code: 'MESSAGE_REJECTED' }
   }
-  if (name === 'InvalidAuthenticationError') return { class: 'invalid_auth', status: 401, code: '401' }
+  if (name === 'InvalidAuthenticationError') {
+    return { class: 'invalid_auth', status: 401, code: '401' }
+  }
   if (code === 'address_refused' || code === 'not_sent') return { class: 'retry', code }
   if (TIMEOUTS.has(name)) return { class: 'retry', code: 'ETIMEDOUT' }
-  if (name === 'FetchError' || NETWORK.test(code)) return { class: 'retry', code: networkCode(code) }
+  if (name === 'FetchError' || NETWORK.test(code)) {
+    return { class: 'retry', code: networkCode(code) }
+  }
   const status = Number(error?.status ?? error?.$metadata?.httpStatusCode)
   if (Number.isInteger(status) && status > 0) return ofStated(error, name, status)
   if (name === 'AggregateError' && /ValidationError/.test(String(error?.message))) {
@@ -68,7 +79,7 @@ function ofAnswer(answer) {
   }
 }
 
-/** An error that a destination threw itself, with a status: `code` says in its words what is wrong. */
+/** A destination threw it itself, with a status; `code` says in its words what is wrong. */
 function ofStated(error, name, status) {
   let kind = classOf(status)
   if (name === 'RetryableError' || error.retry === true) kind = 'retry'
@@ -96,7 +107,8 @@ export function ofNode(node, call) {
   }
   const kind = classOf(node.status)
   if (kind === 'delivered') return delivered(node.status)
-  const ours = node.errortype === 'PAYLOAD_VALIDATION_FAILED' && node.errorreporter === 'INTEGRATIONS'
+  const ours =
+    node.errortype === 'PAYLOAD_VALIDATION_FAILED' && node.errorreporter === 'INTEGRATIONS'
   const body = node.body ?? ''
   return finished(
     {

@@ -12,9 +12,9 @@ export class Redactor {
     for (const secret of secrets) {
       if (typeof secret !== 'string' || secret.length < SECRET_CHARS_MIN) continue
       const buffer = Buffer.from(secret)
-      for (const text of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]) {
-        spellings.add(text)
-      }
+      spellings.add(secret)
+      spellings.add(encodeURIComponent(secret))
+      spellings.add(JSON.stringify(secret).slice(1, -1))
       spellings.add(buffer.toString('base64'))
       spellings.add(Buffer.from(`${secret}:`).toString('base64'))
     }

@@ -86,7 +86,7 @@ export class Runtime {
       return ofNode(data.getResponseAtIndex(0)?.value(), part)
     }
     if (Array.isArray(data?.batch) && part.sent === 0 && data.batch[0]?.type) {
-      return discarded('INTERNAL', "the action made calls for Segment's own pipeline; nothing was sent")
+      return discarded('INTERNAL', "the calls were made for Segment's own pipeline and not sent")
     }
     return delivered(part.status ?? 200)
   }
@@ -108,7 +108,8 @@ export class Runtime {
 
   async #batch(part, job, events) {
     try {
-      const [result] = await job.destination.onBatch(events, withMapping(job), this.#options(part, job))
+      const options = this.#options(part, job)
+      const [result] = await job.destination.onBatch(events, withMapping(job), options)
       const nodes = result?.multistatus
       const made = (node) => (part.preview && !node ? delivered() : ofNode(node, part))
       if (nodes) return events.map((_, at) => made(nodes[at]))
@@ -171,7 +172,7 @@ export class Runtime {
     }
   }
 
-  /** What one action of an event leaves for the next one (HubSpot: the contact, for its company). */
+  /** What one action of an event leaves for the next (HubSpot: the contact, for its company). */
   #transaction(part, scope, event) {
     const key = `${scope}\0transaction\0${event?.messageId}`
     const transaction = this.state.get(key) ?? {}

@@ -1,5 +1,5 @@
-// The `segment` destination hands its calls back for Segment's own pipeline to send and sends nothing
-// itself, so we send them: to /v1/batch of Segment, or of whatever else speaks its API.
+// The `segment` destination hands its calls back for Segment's own pipeline to send, so we send them:
+// to /v1/batch of Segment, or of whatever else speaks its API.
 import { createRequestClient } from '@segment/actions-core'
 
 import { discarded, ofError } from './outcomes.js'

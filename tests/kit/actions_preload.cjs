@@ -26,7 +26,7 @@ const toRecorder = (protocol) =>
   function request(options, done) {
     const name = String(options.hostname || options.host).replace(/:\d+$/, '')
     TROUBLE[name]?.()
-    if (!/\.[a-z]+$/.test(name)) return send.call(http, options, done) // no vendor's: a test means it
+    if (!/\.[a-z]+$/.test(name)) return send.call(http, options, done) // no vendor's
     const usual = protocol === 'https:' ? 443 : 80
     const at = options.port && Number(options.port) !== usual ? `:${options.port}` : ''
     const url = `${protocol}//${name}${at}${options.path || '/'}`

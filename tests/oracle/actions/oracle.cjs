@@ -1,6 +1,6 @@
 // Calls upstream's packages, and nothing of ours, and records what they hand to their HTTP client.
-// In: [{slug, action, settings, auth, mapping, event}]; out: for each [{method, url, headers, body}].
-// The packages are those of sidecar/node_modules. Time and chance stand still, as in the tests' kit.
+// In: [{slug, action, settings, auth, mapping, event}]; out: for each {requests, error}, a request
+// being {method, url, headers, body}. The packages are those of sidecar/node_modules.
 'use strict'
 const path = require('node:path')
 const fs = require('node:fs')
@@ -20,9 +20,11 @@ const recorded = async (request) => {
   return new real.Response('{}', { status: 200, headers: { 'content-type': 'application/json' } })
 }
 const entry = require.cache[require.resolve(path.join(modules, 'cross-fetch'))]
-entry.exports = Object.assign(recorded, real, { default: recorded, fetch: recorded, __esModule: true })
+entry.exports = Object.assign(recorded, real, { default: recorded, __esModule: true })
 
-const { Destination, manifest } = { ...from('@segment/actions-core'), ...from('@segment/action-destinations') }
+const { Destination } = from('@segment/actions-core')
+const { manifest } = from('@segment/action-destinations')
+const silent = (...names) => Object.fromEntries(names.map((name) => [name, () => {}]))
 const destinations = {}
 for (const { definition } of Object.values(manifest)) {
   destinations[definition.slug] = new Destination(definition)
@@ -36,10 +38,10 @@ async function answer({ slug, action, settings, auth, mapping, event }) {
   try {
     await destinations[slug].onEvent(event, { ...settings, subscriptions: [subscription], oauth }, {
       features: { 'mixpanel-multistatus': true },
-      statsContext: { statsClient: { incr() {}, observe() {}, set() {}, histogram() {}, _name() {}, _tags() {} }, tags: [] },
+      statsContext: { statsClient: silent('incr', 'observe', 'set', 'histogram'), tags: [] },
       transactionContext: { transaction: {}, setTransaction() {} },
-      stateContext: { getRequestContext() {}, setResponseContext() {} },
-      logger: { info() {}, warn() {}, error() {}, debug() {}, crit() {}, log() {}, withTags() {} }
+      stateContext: silent('getRequestContext', 'setResponseContext'),
+      logger: silent('info', 'warn', 'error', 'debug', 'crit', 'log', 'withTags')
     })
   } catch (thrown) {
     error = String(thrown)
@@ -49,7 +51,9 @@ async function answer({ slug, action, settings, auth, mapping, event }) {
 
 async function main() {
   const answers = []
-  for (const question of JSON.parse(fs.readFileSync(0, 'utf8'))) answers.push(await answer(question))
+  for (const question of JSON.parse(fs.readFileSync(0, 'utf8'))) {
+    answers.push(await answer(question))
+  }
   process.stdout.write(JSON.stringify(answers))
 }
 console.warn = console.log = console.info = () => {}
