@@ -51,6 +51,16 @@ def test_an_identify_call_is_the_example_of_setting_properties() -> None:
     )
 
 
+def test_a_group_call_sets_properties_of_the_person_that_speak_of_the_group() -> None:
+    path, fields = asked("group", groupId="g1", traits={"plan": "pro", "_p": "x"})
+    assert (path, fields.pop("_p")) == ("/s", "bob")
+    assert {name: v for name, v in fields.items() if name not in ("_k", "_t", "_d")} == {
+        "Group - id": "g1",
+        "Group - plan": "pro",
+        "Group - _p": "x",
+    }
+
+
 def test_an_alias_call_is_the_example_of_aliasing() -> None:
     assert asked("alias", userId="User 12345", previousId="bob@bob.com") == as_in(
         "http://trk.kissmetrics.io/a?_k=api-key&_p=User+12345&_n=bob%40bob.com"

@@ -73,6 +73,9 @@ def _call(event: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     when = {"_t": str(int(datetime.fromisoformat(event["timestamp"]).timestamp())), "_d": "1"}
     if kind == "identify":
         return "/s", {"_p": person, **when, **dict(_flat(event.get("traits") or {}))}
+    if kind == "group":
+        traits = {**(event.get("traits") or {}), "id": event["groupId"]}
+        return "/s", {"_p": person, **when, **dict(_flat(traits, "Group - "))}
     fields = dict(_flat(event.get("properties") or {}))
     return "/e", {"_p": person, "_n": _name(event, kind), **when, **fields}
 
