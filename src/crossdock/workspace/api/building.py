@@ -25,6 +25,7 @@ programs that run wild."""
 
 def api_router(desk: Desk) -> Router:
     """Everything under `/api`."""
+
     def now_ms() -> int:
         return desk.control.clock.now_ms()
 
