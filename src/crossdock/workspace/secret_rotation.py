@@ -12,6 +12,7 @@ from crossdock.base.errors import Busy
 from crossdock.base.files import write_atomically
 from crossdock.base.secrets import keys_of, new_key
 from crossdock.state.tables import (
+    destination_state,
     destinations,
     messages,
     people,
@@ -28,6 +29,7 @@ SEALED: Final[tuple[tuple[Table, Column[Any]], ...]] = (
     (warehouses, warehouses.c.settings),
     (people, people.c.totp),
     (messages, messages.c.body),
+    (destination_state, destination_state.c.value),
 )
 """Where sealed values stand; all of these tables have an `id`."""
 

@@ -18,7 +18,7 @@ from crossdock.base.datafolder import DataFolder
 from crossdock.base.errors import Busy, Misconfigured, Rejected
 from crossdock.base.secrets import SecretBox, keys_held, keys_of, new_key, secrets_of
 from crossdock.base.snapshots import SnapshotFile
-from crossdock.state.tables import audit, destinations, messages, people
+from crossdock.state.tables import audit, destination_state, destinations, messages, people
 from crossdock.workspace.control import Control
 from crossdock.workspace.destinations import create_destination, set_destination
 from crossdock.workspace.secret_rotation import SEALED, Rotation, rotate
@@ -125,10 +125,13 @@ def test_nothing_is_sealed_by_the_old_key_afterwards(tmp_path: Path) -> None:
                   "totp": seal("t"), "created_ms": 0}  # fmt: skip
         mail = {"kind": "k", "recipient": "r", "subject": "s", "body": seal("b"),
                 "created_ms": 0, "attempts": 0, "failure": ""}  # fmt: skip
+        tokens = {"destination_id": "dst_1", "name": "tokens", "workspace_id": "ws_1",
+                  "value": seal("{}")}  # fmt: skip
+        control.database.transact(lambda c: c.execute(insert(destination_state).values(**tokens)))
         control.database.transact(lambda c: c.execute(insert(people).values(**person)))
         control.database.transact(lambda c: c.execute(insert(messages).values(**mail)))
         done = rotated(control)
-        assert (done.rows, done.unreadable, done.dropped) == (4, 0, 1)
+        assert (done.rows, done.unreadable, done.dropped) == (5, 0, 1)
         new = in_another_process(control).secrets
         seen = 0
         for _, column in SEALED:
@@ -138,7 +141,7 @@ def test_nothing_is_sealed_by_the_old_key_afterwards(tmp_path: Path) -> None:
                     assert new.opens(value)
                     assert not old.opens(value)
                     seen += 1
-        assert seen == 4
+        assert seen == 5
         published = SnapshotFile(control.folder.snapshot).current.destinations.values()
         assert all(new.opens(v.settings) and not old.opens(v.settings) for v in published)
 

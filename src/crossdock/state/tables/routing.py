@@ -3,7 +3,7 @@ what the runtime of a destination wants kept; jobs that take long."""
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
 
-from crossdock.state.tables.base import metadata
+from crossdock.state.tables.base import AutoId, metadata
 
 destination_filters = Table(
     "destination_filters",
@@ -55,11 +55,13 @@ schema_controls = Table(
 destination_state = Table(
     "destination_state",
     metadata,
-    Column("destination_id", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("id", AutoId, primary_key=True),
+    Column("destination_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
     Column("workspace_id", Text, nullable=False),
     Column("value", JSON, nullable=False),
     Column("expires_ms", BigInteger),
+    Index(None, "destination_id", "name", unique=True),
     Index(None, "expires_ms"),
 )
 """What a destination's code wants back with its next calls, and `tokens`, sealed: its OAuth tokens

@@ -45,12 +45,19 @@ def _destination_filters() -> None:
 def _destination_state() -> None:
     op.create_table(
         "destination_state",
+        sa.Column("id", _AUTO_ID, nullable=False),
         sa.Column("destination_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("workspace_id", sa.Text(), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
         sa.Column("expires_ms", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("destination_id", "name", name=op.f("pk_destination_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_destination_state")),
+    )
+    op.create_index(
+        op.f("ix_destination_state_destination_id_name"),
+        "destination_state",
+        ["destination_id", "name"],
+        unique=True,
     )
     op.create_index(
         op.f("ix_destination_state_expires_ms"), "destination_state", ["expires_ms"], unique=False
