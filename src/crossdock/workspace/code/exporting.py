@@ -16,6 +16,7 @@ from crossdock.workspace.code.model import (
     WarehouseSpec,
     WorkspaceFile,
 )
+from crossdock.workspace.code.routing import exported_filters, exported_mappings
 from crossdock.workspace.code.secrecy import referenced, variable
 from crossdock.workspace.control import Change, rows_of
 from crossdock.workspace.founding import workspace_info
@@ -67,6 +68,8 @@ def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
             name=row["label"],
             enabled=row["enabled"],
             settings=referenced(card, row["settings"], row["slug"]),
+            filters=exported_filters(change, row["id"]),
+            mappings=exported_mappings(change, row["id"], row["type"]),
         )
     found = {}
     for info, row in zip(list_sources(change), rows_of(change, sources), strict=True):

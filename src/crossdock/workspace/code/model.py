@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from crossdock.base.filters import FilterAction
+
 VERSION = 1
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Seconds = Annotated[int, Meta(ge=60, le=604_800)]
@@ -28,13 +30,37 @@ class LabelSpec(_Spec, frozen=True):
     description: Annotated[str, Meta(max_length=500)] = ""
 
 
+class FilterSpec(_Spec, frozen=True):
+    """A destination filter; its title tells it from the others of the destination."""
+
+    title: Text
+    condition: str = msgspec.field(name="if")
+    actions: list[FilterAction]
+    description: str = ""
+    enabled: bool = True
+
+
+class MappingSpec(_Spec, frozen=True):
+    """A mapping; its name tells it from the others of the destination. `settings`: field to
+    directive; left out: what the action's fields begin with."""
+
+    name: Text
+    action: Text
+    trigger: str
+    enabled: bool = True
+    settings: dict[str, Any] | UnsetType = UNSET
+
+
 class DestinationSpec(_Spec, frozen=True):
-    """`settings`: as its card names them. A secret is `{env: NAME}` or `{file: PATH}`."""
+    """`settings`: as its card names them. A secret is `{env: NAME}` or `{file: PATH}`. Filters and
+    mappings in their order; left out: those that it has, or begins with."""
 
     type: Text
     name: Text | UnsetType = UNSET
     enabled: bool = True
     settings: dict[str, Any] = {}
+    filters: list[FilterSpec] | UnsetType = UNSET
+    mappings: list[MappingSpec] | UnsetType = UNSET
 
 
 class SourceSpec(_Spec, frozen=True):

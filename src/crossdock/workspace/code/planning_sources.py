@@ -12,6 +12,7 @@ from crossdock.state.tables import destinations, sources
 from crossdock.workspace.code.keys import set_write_keys, wanted_keys
 from crossdock.workspace.code.model import DestinationSpec, SourceSpec
 from crossdock.workspace.code.reading import Where
+from crossdock.workspace.code.routing import align_routing, present_routing, wanted_routing
 from crossdock.workspace.code.settings import Reader, Wanted
 from crossdock.workspace.code.steps import Step, differences
 from crossdock.workspace.control import Change, card_of, rows_of
@@ -170,10 +171,12 @@ def _destination(
     settings = reader.settings(cards[spec.type], spec.settings, stored, (*at, "settings"))
     name = cards[spec.type].name if isinstance(spec.name, UnsetType) else spec.name
     after = {"name": name, "enabled": spec.enabled, **settings.compared}
+    after |= wanted_routing(reader, at, spec)
     before: dict[str, Any] = {}
     if row is not None:
         kept = isinstance(spec.name, UnsetType)
         before = {"name": name if kept else row["label"], "enabled": row["enabled"], **stored}
+        before |= present_routing(change, row["id"], spec)
     changed = differences(before, after, settings.secret)
     if row is not None and not changed:
         return []
@@ -197,7 +200,9 @@ def _make_destination(
             slug=slug,
             enabled=spec.enabled,
         )
+        align_routing(change, slug, spec)
         return
+    align_routing(change, slug, spec)
     if name is not None and row["label"] != name:
         rename_destination(change, slug, name)
     if settings.is_changed:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.unit.workspace.kit import make_control
 
 from crossdock.base.errors import CrossdockError, Misconfigured
+from crossdock.catalog.actions import manifest
 from crossdock.state.tables import audit
 from crossdock.workspace.code.exporting import as_yaml, export
 from crossdock.workspace.code.planning import apply, plan
@@ -19,6 +20,8 @@ from crossdock.workspace.code.reading import Loaded, read_text
 from crossdock.workspace.code.steps import Plan
 from crossdock.workspace.control import Control
 from crossdock.workspace.destinations import create_destination, get_destination
+from crossdock.workspace.routing.filters import list_filters
+from crossdock.workspace.routing.mappings import list_mappings
 from crossdock.workspace.sources import create_source, get_source, list_sources
 from crossdock.workspace.warehouses import create_warehouse, list_warehouses
 
@@ -254,6 +257,68 @@ def test_any_file_after_any_other_is_reached_or_refused_whole(
             assert _plan(control, _exported(control)).text() == ""
     finally:
         control.database.close()
+
+
+ROUTED = """\
+version: 1
+sources:
+  shop:
+    type: node
+    destinations:
+      mixpanel:
+        type: actions-mixpanel
+        settings: {projectToken: {env: TOKEN}, apiSecret: {env: TOKEN}}
+        filters:
+          - {title: No pings, if: 'event = "Ping"', actions: [{type: DROP}]}
+          - {title: Half, if: all, actions: [{type: SAMPLE, percent: 0.5}]}
+        mappings:
+          - {name: Orders, action: trackEvent, trigger: 'event = "Order"'}
+          - {name: People, action: identifyUser, trigger: 'type = "identify"', enabled: false}
+"""
+
+
+@pytest.mark.skipif(not manifest.is_built(), reason="the actions bundle is missing: ./dev setup")
+def test_filters_and_mappings_are_part_of_the_file_and_keep_their_order(control: Control) -> None:
+    environ = {"TOKEN": "t" * 32}
+    _apply(control, ROUTED, environ)
+    assert _plan(control, ROUTED, environ).text() == ""
+    assert _plan(control, _exported(control), {}).text() == ""
+    before = control.read(lambda c: list_mappings(c, "mixpanel"))
+    assert [m.name for m in before] == ["Orders", "People"]
+    lines = ROUTED.splitlines(keepends=True)
+    lines[-1], lines[-2] = lines[-2].replace('"Order"', '"Sale"'), lines[-1]
+    _apply(control, "".join(lines), environ)
+    after = control.read(lambda c: list_mappings(c, "mixpanel"))
+    assert [(m.name, m.trigger) for m in after] == [
+        ("People", 'type = "identify"'),
+        ("Orders", 'event = "Sale"'),
+    ]
+    assert {m.id for m in after} == {m.id for m in before}
+    assert [f.title for f in control.read(lambda c: list_filters(c, "mixpanel"))] == [
+        "No pings",
+        "Half",
+    ]
+
+
+@pytest.mark.skipif(not manifest.is_built(), reason="the actions bundle is missing: ./dev setup")
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("action: trackEvent", "action: fly", "line 13, sources.shop.destinations.mixpanel.map"),
+        ("name: People", "name: Orders", "mappings[1]: there are two called 'Orders'"),
+        ("percent: 0.5", "percent: 5", "line 6, sources.shop.destinations.mixpanel: actions/0/pe"),
+        ("trigger: 'event = \"Order\"'", "trigger: 'event ='", "trigger: "),
+    ],
+)
+def test_a_filter_or_mapping_that_cannot_be_is_refused_and_nothing_is_made(
+    control: Control, before: str, after: str, expected: str
+) -> None:
+    text = ROUTED.replace(before, after, 1)
+    assert text != ROUTED
+    with pytest.raises(Misconfigured) as refused:
+        _apply(control, text, {"TOKEN": "t" * 32})
+    assert expected in str(refused.value)
+    assert control.read(list_sources) == []
 
 
 def test_things_made_by_hand_are_exported(control: Control) -> None:
