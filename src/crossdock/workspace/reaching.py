@@ -15,6 +15,7 @@ from crossdock.workspace.access.roles import Level
 from crossdock.workspace.control import Change, card_of, find_row, sealed_settings
 from crossdock.workspace.merging import merged
 from crossdock.workspace.views import View
+from crossdock.workspace.warehouse_files import check_place
 
 T = TypeVar("T")
 
@@ -58,13 +59,17 @@ async def reach_given(
 
     def prepare(inside: Change) -> Tried:
         stored: dict[str, Any] = {}
+        slug = "tried"
         if reference is None:
             inside.access.require("WAREHOUSE")
         else:
             row = find_row(inside, warehouses, "warehouse", reference, Level.ADMIN)
             stored = row["settings"] if row["type"] == type_ else {}
+            slug = row["slug"]
         card = card_of(warehouse_cards(), "warehouse", type_)
-        return _tried(inside, type_, sealed_settings(inside, card, merged(card, stored, given)))
+        whole = merged(card, stored, given)
+        check_place(inside, type_, slug, whole)
+        return _tried(inside, type_, sealed_settings(inside, card, whole))
 
     reached = await _reach(await read(prepare), settings)
 

@@ -23,6 +23,7 @@ from crossdock.workspace.control import (
 from crossdock.workspace.merging import merged
 from crossdock.workspace.metadata import warehouse_metadata
 from crossdock.workspace.views import WarehouseInfo, shown_settings
+from crossdock.workspace.warehouse_files import check_place, with_place
 
 INTERVAL_S_MIN = 60
 INTERVAL_S_MAX = 7 * 86_400
@@ -47,6 +48,8 @@ def create_warehouse(
     _check_schedule(interval_s, policy)
     name = name or card.name
     slug = new_slug(change, warehouses, "warehouse", name, slug)
+    settings = with_place(change, type, slug, settings)
+    check_place(change, type, slug, settings)
     warehouse_id = new_id("whs")
     change.connection.execute(
         insert(warehouses).values(
@@ -122,7 +125,10 @@ def set_warehouse(
     card = card_of(warehouse_cards(), "warehouse", row["type"])
     interval_s = row["interval_s"] if interval_s is None else interval_s
     _check_schedule(interval_s, row["policy"])
-    sealed = sealed_settings(change, card, merged(card, row["settings"], settings or {}))
+    whole = merged(card, row["settings"], settings or {})
+    if settings:
+        check_place(change, row["type"], row["slug"], whole)
+    sealed = sealed_settings(change, card, whole)
     return _update(
         change, reference, "Storage Destination Modified", settings=sealed, interval_s=interval_s
     )

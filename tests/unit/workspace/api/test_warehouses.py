@@ -268,8 +268,9 @@ def test_an_embedded_warehouse_is_reached_without_its_file_being_made(
     assert state["connectionState"] == "CONNECTED"
     assert state["message"].startswith("DuckDB")
     assert not list(tmp_path.rglob("*.duckdb"))
-    (tmp_path / "other.txt").write_text("this is no database of anybody's")
-    found = validate(api, metadataId="duckdb", settings={"path": "other.txt"})
+    (tmp_path / "warehouses").mkdir(exist_ok=True)
+    (tmp_path / "warehouses" / "other.txt").write_text("this is no database of anybody's")
+    found = validate(api, metadataId="duckdb", settings={"path": "warehouses/other.txt"})
     assert found["status"] == "FAILED"
 
 
