@@ -188,7 +188,11 @@ def test_an_invitation_is_no_user(api: ApiKit) -> None:
 
 
 def test_permissions_end_with_the_source_or_warehouse_they_name(api: ApiKit) -> None:
-    store = {"metadataId": "duckdb", "settings": {"path": "warehouses/events.duckdb"}, "name": "Main"}
+    store = {
+        "metadataId": "duckdb",
+        "settings": {"path": "warehouses/events.duckdb"},
+        "name": "Main",
+    }
     warehouse = api.ok("POST", "/warehouses", store)["warehouse"]["id"]
     source = source_id(api)
     named = [
