@@ -136,6 +136,11 @@ def destination_cards() -> dict[str, Card]:
     return brought | native_cards()
 
 
+def destination_card(slug: str) -> Card | None:
+    """One of them. The runtime's are many and take memory: they are read for one of theirs only."""
+    return native_cards().get(slug) or destination_cards().get(slug)
+
+
 @cache
 def native_cards() -> dict[str, Card]:
     """Slug -> card; `destinations/<slug>/card.toml`."""

@@ -13,7 +13,7 @@ from crossdock.base.errors import Misconfigured
 from crossdock.base.filters import FilterAction, FilterRule, compile_filters
 from crossdock.base.secrets import SecretBox
 from crossdock.base.snapshot import DestinationView, FilterView
-from crossdock.catalog.cards import Card, destination_cards, native_cards
+from crossdock.catalog.cards import Card, destination_card, destination_cards, native_cards
 from crossdock.catalog.contract import Destination, Limits, Skip, load_destination, skip_of
 from crossdock.deliver.chunks import Item
 from crossdock.deliver.payloads import payload_of
@@ -55,7 +55,7 @@ class Route:
         self.limits = Limits()
         self._destination: Destination | None = None
         self._skip: Skip | None = None
-        card: Card | None = destination_cards().get(view.type)
+        card: Card | None = destination_card(view.type)
         self.names = {view.name, *(card.former_names if card else ())}
         self._calls = frozenset(card.calls if card else ())
         self._everything = DELETED if view.deleted else "" if view.enabled else DISABLED

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, delete, select, update
 from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Misconfigured, Rejected
 from crossdock.base.ids import new_id
-from crossdock.catalog.cards import Card, destination_cards, native_cards
+from crossdock.catalog.cards import Card, destination_card, destination_cards, native_cards
 from crossdock.catalog.contract import load_destination
 from crossdock.state.tables import destinations, schema_controls, sources
 from crossdock.workspace.access.roles import Level
@@ -44,7 +44,7 @@ def create_destination(
 
     Raises Rejected: 409 where the source has one of that name, 422 where it has too many alike.
     """
-    card = card_of(destination_cards(), "destination", type)
+    card = _card(type)
     source_row = find_row(change, sources, "source", source, Level.ADMIN)
     siblings = _siblings(change, source_row["id"])
     if sum(row["type"] == type for row in siblings) >= ALIKE_MAX:
@@ -94,7 +94,7 @@ def rename_destination(change: Change, reference: str, name: str | None) -> Dest
     """None: it is called like its type again. Raises Rejected (409) where the name is taken."""
     row = find_row(change, destinations, "destination", reference, Level.ADMIN)
     siblings = [s for s in _siblings(change, row["source_id"]) if s["id"] != row["id"]]
-    card = card_of(destination_cards(), "destination", row["type"])
+    card = _card(row["type"])
     label = _free_name(siblings, card, name)
     return _update(change, row["id"], "Integration Modified", label=label)
 
@@ -115,7 +115,7 @@ def set_destination(change: Change, reference: str, settings: dict[str, Any]) ->
     """Change some settings; those not named stay, as do secrets given as their mask. None removes
     one."""
     row = find_row(change, destinations, "destination", reference, Level.ADMIN)
-    card = card_of(destination_cards(), "destination", row["type"])
+    card = _card(row["type"])
     usable = _usable(change, card, merged(card, row["settings"], settings))
     return _update(change, reference, "Integration Modified", settings=usable)
 
@@ -148,6 +148,10 @@ def delete_destination(change: Change, reference: str) -> DestinationInfo:
     )
     change.audit("Integration Deleted", before.id, before)
     return before
+
+
+def _card(type_: str) -> Card:
+    return destination_card(type_) or card_of(destination_cards(), "destination", type_)
 
 
 def _usable(change: Change, card: Card, given: dict[str, Any]) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def _update(change: Change, reference: str, action: str, **values: Any) -> Desti
 
 
 def _metadata_of(type_: str) -> DestinationMetadata:
-    return destination_metadata(card_of(destination_cards(), "destination", type_))
+    return destination_metadata(_card(type_))
 
 
 def _info(row: RowMapping, metadata: DestinationMetadata) -> DestinationInfo:

@@ -31,7 +31,7 @@ from crossdock.base.snapshot import (
     decode_snapshot,
     encode_snapshot,
 )
-from crossdock.catalog.cards import destination_cards, source_cards
+from crossdock.catalog.cards import destination_card, source_cards
 from crossdock.state.database import Database
 from crossdock.state.tables import (
     cursors,
@@ -223,7 +223,7 @@ def _destination(
     mappings: tuple[MappingView, ...],
     blocks: tuple[BlockView, ...],
 ) -> DestinationView:
-    card = destination_cards().get(row["type"])
+    card = destination_card(row["type"])
     return DestinationView(
         id=row["id"],
         workspace=row["workspace_id"],

@@ -76,9 +76,7 @@ class Hook:
 @pytest.fixture
 def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for module in ("destinations", "publish"):
-        monkeypatch.setattr(
-            f"crossdock.workspace.{module}.destination_cards", lambda: {"hook": HOOK}
-        )
+        monkeypatch.setattr(f"crossdock.workspace.{module}.destination_card", {"hook": HOOK}.get)
     for place in ("destinations", "routing.mappings"):
         monkeypatch.setattr(f"crossdock.workspace.{place}.native_cards", lambda: {"hook": HOOK})
     monkeypatch.setattr("crossdock.workspace.destinations.load_destination", lambda _: Hook)

@@ -6,7 +6,7 @@ import msgspec
 import yaml
 from msgspec import UNSET
 
-from crossdock.catalog.cards import destination_cards, source_cards, warehouse_cards
+from crossdock.catalog.cards import destination_card, source_cards, warehouse_cards
 from crossdock.state.tables import destinations, sources, warehouses
 from crossdock.workspace.code.model import (
     VERSION,
@@ -62,7 +62,7 @@ def as_yaml(file: WorkspaceFile) -> str:
 def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
     below: dict[str, dict[str, DestinationSpec]] = {}
     for row in rows_of(change, destinations):
-        card = destination_cards().get(row["type"])
+        card = destination_card(row["type"])
         below.setdefault(row["source_id"], {})[row["slug"]] = DestinationSpec(
             type=row["type"],
             name=row["label"],
