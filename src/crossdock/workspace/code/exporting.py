@@ -1,10 +1,12 @@
 """Writes a workspace as a file: the same file applied again changes nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import yaml
 from msgspec import UNSET
+from sqlalchemy import RowMapping
 
 from crossdock.catalog.cards import destination_card, source_cards, warehouse_cards
 from crossdock.state.tables import destinations, sources, warehouses
@@ -21,13 +23,14 @@ from crossdock.workspace.code.secrecy import referenced, variable
 from crossdock.workspace.control import Change, rows_of
 from crossdock.workspace.founding import workspace_info
 from crossdock.workspace.labels import list_labels
-from crossdock.workspace.sources import list_sources
-from crossdock.workspace.warehouses import list_warehouses
+from crossdock.workspace.sources import source_infos
+from crossdock.workspace.warehouses import shown_warehouses
 
 
 def export(change: Change, *, write_keys: bool = False) -> WorkspaceFile:
     """Secrets as references to the environment; write keys only when asked, as references too."""
-    slugs = {row["id"]: row["slug"] for row in rows_of(change, sources)}
+    source_rows, warehouse_rows = rows_of(change, sources), rows_of(change, warehouses)
+    slugs = {row["id"]: row["slug"] for row in source_rows}
     return WorkspaceFile(
         version=VERSION,
         name=workspace_info(change).name,
@@ -35,7 +38,7 @@ def export(change: Change, *, write_keys: bool = False) -> WorkspaceFile:
             LabelSpec(key=x.key, value=x.value, description=x.description)
             for x in list_labels(change)
         ],
-        sources=_sources(change, write_keys=write_keys),
+        sources=_sources(change, source_rows, write_keys=write_keys),
         warehouses={
             info.slug: WarehouseSpec(
                 type=row["type"],
@@ -47,7 +50,7 @@ def export(change: Change, *, write_keys: bool = False) -> WorkspaceFile:
                 settings=referenced(warehouse_cards().get(row["type"]), row["settings"], info.slug),
             )
             for info, row in sorted(
-                zip(list_warehouses(change), rows_of(change, warehouses), strict=True),
+                zip(shown_warehouses(change, warehouse_rows), warehouse_rows, strict=True),
                 key=lambda pair: pair[0].slug,
             )
         },
@@ -59,7 +62,9 @@ def as_yaml(file: WorkspaceFile) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
+def _sources(
+    change: Change, rows: Sequence[RowMapping], *, write_keys: bool
+) -> dict[str, SourceSpec]:
     below: dict[str, dict[str, DestinationSpec]] = {}
     for row in rows_of(change, destinations):
         card = destination_card(row["type"])
@@ -72,7 +77,7 @@ def _sources(change: Change, *, write_keys: bool) -> dict[str, SourceSpec]:
             mappings=exported_mappings(change, row["id"], row["type"]),
         )
     found = {}
-    for info, row in zip(list_sources(change), rows_of(change, sources), strict=True):
+    for info, row in zip(source_infos(change, rows), rows, strict=True):
         card = source_cards().get(row["type"])
         keys: list[str | dict[str, str]] = [
             {"env": variable(info.slug, "write_key", str(n))}

@@ -1,10 +1,11 @@
 """Sources, their write keys and labels, and their destinations: wanted against what is there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UnsetType
+from sqlalchemy import RowMapping
 
 from crossdock.base.ids import mask
 from crossdock.catalog.cards import destination_cards, source_cards
@@ -13,9 +14,9 @@ from crossdock.workspace.code.keys import set_write_keys, wanted_keys
 from crossdock.workspace.code.model import DestinationSpec, SourceSpec
 from crossdock.workspace.code.reading import Where
 from crossdock.workspace.code.routing import align_routing, present_routing, wanted_routing
-from crossdock.workspace.code.settings import Reader, Wanted
+from crossdock.workspace.code.settings import Reader, Wanted, check_type
 from crossdock.workspace.code.steps import Step, differences
-from crossdock.workspace.control import Change, card_of, rows_of
+from crossdock.workspace.control import Change, rows_of
 from crossdock.workspace.destinations import (
     create_destination,
     delete_destination,
@@ -32,31 +33,47 @@ from crossdock.workspace.sources import (
     keep_source_alive,
     rename_source,
     replace_labels,
+    source_infos,
     update_source,
 )
+from crossdock.workspace.views import SourceInfo
 
 
 def source_steps(change: Change, reader: Reader) -> list[Step]:
     wanted = reader.file.sources
     if isinstance(wanted, UnsetType):
         return []
-    there = {row["slug"]: row for row in rows_of(change, sources)}
+    rows = rows_of(change, sources)
+    infos = source_infos(change, rows)
+    there = {i.slug: _There(row, i) for row, i in zip(rows, infos, strict=True)}
+    everywhere = {row["slug"]: row for row in rows_of(change, destinations)}
     steps: list[Step] = []
     for slug, spec in wanted.items():
-        steps += _source(change, reader, slug, spec, there.get(slug))
-        steps += _destinations(change, reader, slug, spec, there.get(slug))
+        found = there.get(slug)
+        steps += _source(change, reader, slug, spec, found)
+        steps += _destinations(change, reader, slug, spec, found and found.info.id, everywhere)
     gone = [s for s in there if s not in wanted]
     return steps + [_gone("source", ("sources", s), delete_source, s) for s in gone]
 
 
-def _source(change: Change, reader: Reader, slug: str, spec: SourceSpec, row: Any) -> list[Step]:
+class _There(NamedTuple):
+    """A source that is there: its row, whose settings are whole, and what people see of it."""
+
+    row: RowMapping
+    info: SourceInfo
+
+
+def _source(
+    change: Change, reader: Reader, slug: str, spec: SourceSpec, there: _There | None
+) -> list[Step]:
     at: Where = ("sources", slug)
-    _check_type(reader, at, spec.type, source_cards(), "source", row)
+    row = None if there is None else there.row
+    check_type(reader, at, spec.type, source_cards(), "source", row)
     stored = {} if row is None else change.secrets.open_all(row["settings"])
     settings = reader.settings(source_cards()[spec.type], spec.settings, stored, (*at, "settings"))
     _check_labels(change, reader, spec, at)
     keys = wanted_keys(reader, spec, at)
-    before = {} if row is None else _present(change, slug, row, stored, spec)
+    before = {} if there is None else _present(there.info, stored, spec)
     after = {
         "name": slug if isinstance(spec.name, UnsetType) else spec.name,
         "enabled": spec.enabled,
@@ -66,7 +83,7 @@ def _source(change: Change, reader: Reader, slug: str, spec: SourceSpec, row: An
         **settings.compared,
     }
     changed = differences(before, after, settings.secret)
-    if row is not None and keys is not None and set(keys) != _keys_of(change, slug):
+    if there is not None and keys is not None and set(keys) != set(there.info.write_keys):
         changed = changed or differences({}, {"writeKeys": after["writeKeys"]})
     if row is not None and not changed:
         return []
@@ -83,18 +100,11 @@ def _source(change: Change, reader: Reader, slug: str, spec: SourceSpec, row: An
     return [Step("create" if row is None else "update", "source", at, changed, make)]
 
 
-def _keys_of(change: Change, slug: str) -> set[str]:
-    return set(get_source(change, slug).write_keys)
-
-
-def _present(
-    change: Change, slug: str, row: Any, stored: dict[str, Any], spec: SourceSpec
-) -> dict[str, Any]:
-    info = get_source(change, slug)
+def _present(info: SourceInfo, stored: dict[str, Any], spec: SourceSpec) -> dict[str, Any]:
     found = {
-        "name": row["name"] if not isinstance(spec.name, UnsetType) else slug,
-        "enabled": row["enabled"],
-        "keepAlive": row["keep_alive"],
+        "name": info.name if not isinstance(spec.name, UnsetType) else info.slug,
+        "enabled": info.enabled,
+        "keepAlive": info.keep_alive,
         "labels": {label.key: label.value for label in info.labels},
         **stored,
     }
@@ -135,22 +145,22 @@ def _make_source(
         keep_source_alive(change, slug, spec.keep_alive)
     if {label.key: label.value for label in info.labels} != spec.labels:
         replace_labels(change, slug, list(spec.labels.items()))
-    if keys is not None and set(keys) != _keys_of(change, slug):
+    if keys is not None and set(keys) != set(info.write_keys):
         set_write_keys(change, slug, keys)
 
 
 def _destinations(
-    change: Change, reader: Reader, source: str, spec: SourceSpec, source_row: Any
+    change: Change,
+    reader: Reader,
+    source: str,
+    spec: SourceSpec,
+    source_id: str | None,
+    everywhere: Mapping[str, RowMapping],
 ) -> list[Step]:
     wanted = spec.destinations
     if isinstance(wanted, UnsetType):
         return []
-    everywhere = {row["slug"]: row for row in rows_of(change, destinations)}
-    mine = {
-        slug: row
-        for slug, row in everywhere.items()
-        if source_row is not None and row["source_id"] == source_row["id"]
-    }
+    mine = {slug: row for slug, row in everywhere.items() if row["source_id"] == source_id}
     steps: list[Step] = []
     for slug, entry in wanted.items():
         at: Where = ("sources", source, "destinations", slug)
@@ -166,7 +176,7 @@ def _destination(
     change: Change, reader: Reader, source: str, at: Where, spec: DestinationSpec, row: Any
 ) -> list[Step]:
     cards = destination_cards()
-    _check_type(reader, at, spec.type, cards, "destination", row)
+    check_type(reader, at, spec.type, cards, "destination", row)
     stored = {} if row is None else change.secrets.open_all(row["settings"])
     settings = reader.settings(cards[spec.type], spec.settings, stored, (*at, "settings"))
     name = cards[spec.type].name if isinstance(spec.name, UnsetType) else spec.name
@@ -209,18 +219,6 @@ def _make_destination(
         set_destination(change, slug, settings.values)
     if row["enabled"] != spec.enabled:
         enable_destination(change, slug, spec.enabled)
-
-
-def _check_type(
-    reader: Reader, at: Where, type_: str, cards: dict[str, Any], kind: str, row: Any
-) -> None:
-    try:
-        card_of(cards, kind, type_)
-    except Exception as error:
-        raise reader.places.wrong((*at, "type"), str(error)) from None
-    if row is not None and row["type"] != type_:
-        problem = f"is {type_!r}, but {row['slug']} is a {row['type']}: its type never changes"
-        raise reader.places.wrong((*at, "type"), problem)
 
 
 def _check_labels(change: Change, reader: Reader, spec: SourceSpec, at: Where) -> None:

@@ -9,9 +9,9 @@ from crossdock.catalog.cards import warehouse_cards
 from crossdock.state.tables import sources, warehouses
 from crossdock.workspace.code.model import WarehouseSpec
 from crossdock.workspace.code.reading import Where
-from crossdock.workspace.code.settings import Reader, Wanted
+from crossdock.workspace.code.settings import Reader, Wanted, check_type
 from crossdock.workspace.code.steps import Step, differences
-from crossdock.workspace.control import Change, card_of, rows_of
+from crossdock.workspace.control import Change, rows_of
 from crossdock.workspace.warehouses import (
     connect_source,
     create_warehouse,
@@ -58,14 +58,10 @@ def _warehouse(
     row: Any,
     slugs: dict[str, str],
 ) -> list[Step]:
-    cards = warehouse_cards()
-    try:
-        card = card_of(cards, "warehouse", spec.type)
-    except Exception as error:
-        raise reader.places.wrong((*at, "type"), str(error)) from None
-    if row is not None and (row["type"], row["policy"]) != (spec.type, spec.policy):
-        problem = f"{row['slug']} is a {row['type']} with policy {row['policy']}: neither changes"
-        raise reader.places.wrong((*at, "type"), problem)
+    card = check_type(reader, at, spec.type, warehouse_cards(), "warehouse", row)
+    if row is not None and row["policy"] != spec.policy:
+        problem = f"is {spec.policy!r}, but {row['slug']} has {row['policy']}: it never changes"
+        raise reader.places.wrong((*at, "policy"), problem)
     stored = {} if row is None else change.secrets.open_all(row["settings"])
     settings = reader.settings(card, spec.settings, stored, (*at, "settings"))
     name = card.name if isinstance(spec.name, UnsetType) else spec.name

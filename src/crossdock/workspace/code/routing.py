@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Table, update
 
+from crossdock.base.errors import Misconfigured
 from crossdock.catalog.cards import native_cards
 from crossdock.state.tables import destination_filters, subscriptions
 from crossdock.workspace.code.model import DestinationSpec, FilterSpec, MappingSpec
@@ -44,7 +45,7 @@ def wanted_routing(reader: Reader, at: Where, spec: DestinationSpec) -> dict[str
                 raise reader.places.wrong((*at, "mappings"), f"a {spec.type} has no mappings")
             try:
                 action_of(spec.type, mapping.action)
-            except Exception as error:
+            except Misconfigured as error:
                 raise reader.places.wrong((*at, "mappings", n, "action"), str(error)) from None
         found["mappings"] = [_plain(_filled(spec.type, m)) for m in spec.mappings]
     return found

@@ -8,6 +8,7 @@ from crossdock.base.secrets import SECRET_NAME
 from crossdock.catalog.cards import Card
 from crossdock.workspace.code.reading import Loaded, Where
 from crossdock.workspace.code.secrecy import KEPT, is_reference, resolved
+from crossdock.workspace.control import card_of
 
 
 class Wanted(NamedTuple):
@@ -77,6 +78,20 @@ class Reader:
                 kind, reference = next(iter(given[name].items()))
                 where = "the environment has no" if kind == "env" else "there is no file"
                 raise self.places.wrong((*at, name), f"{where} {reference}")
+
+
+def check_type(
+    reader: Reader, at: Where, type_: str, cards: dict[str, Card], kind: str, row: Any
+) -> Card:
+    """The card of a type; `row` is what stands there already, if anything. Raises Misconfigured."""
+    try:
+        card = card_of(cards, kind, type_)
+    except Misconfigured as error:
+        raise reader.places.wrong((*at, "type"), str(error)) from None
+    if row is not None and row["type"] != type_:
+        problem = f"is {type_!r}, but {row['slug']} is a {row['type']}: its type never changes"
+        raise reader.places.wrong((*at, "type"), problem)
+    return card
 
 
 def _with_kept(value: Any, stored: Any) -> Any:
