@@ -13,6 +13,7 @@ from crossdock.base.errors import Misconfigured, Permanent, Retryable
 from crossdock.base.logs import logger
 from crossdock.base.snapshot import MappingView
 from crossdock.catalog.actions.messages import Answer, Auth, Delivery, Exchange
+from crossdock.catalog.actions.pool import ActionsPool
 from crossdock.deliver.attempts import Filtered, Piece, Result
 from crossdock.deliver.keeping import Kept, load_kept, save_kept
 from crossdock.deliver.letters import Redactor
@@ -94,14 +95,15 @@ class Acting:
         return ActingAttempt([failure] * len(pieces), left, [""] * len(pieces))
 
     async def _attempt(self, route: "Route", pieces: Sequence[Piece]) -> ActingAttempt:
-        if self._shared.actions is None:
+        pool = self._shared.actions
+        if pool is None:
             raise Misconfigured(NOT_THERE)
         events = [route.left_of(piece.item) for piece in pieces]
         calls = _calls(route, pieces, events)
         payloads = [_encode(without_nulls(event)) for event in events]
         answers: list[list[tuple[str, Answer]]] = [[] for _ in pieces]
         shown: list[list[str]] = [[] for _ in pieces]
-        deliveries = await asyncio.gather(*(self._call(route, call, payloads) for call in calls))
+        deliveries = await asyncio.gather(*(self._call(pool, route, c, payloads) for c in calls))
         for call, delivery in zip(calls, deliveries, strict=True):
             for index, answer in zip(call.indexes, delivery.answers, strict=True):
                 answers[index].append((call.mapping.id, answer))
@@ -113,9 +115,9 @@ class Acting:
             ["\n\n".join(texts) for texts in shown],
         )
 
-    async def _call(self, route: "Route", call: _Call, payloads: Sequence[bytes]) -> Delivery:
-        pool = self._shared.actions
-        assert pool is not None  # noqa: S101 - _attempt has asked
+    async def _call(
+        self, pool: ActionsPool, route: "Route", call: _Call, payloads: Sequence[bytes]
+    ) -> Delivery:
         delivery = await pool.deliver(
             route.view.type,
             call.mapping.action,

@@ -129,9 +129,8 @@ class Route:
         """What is sent of an event: what the filters left, without null members."""
         if self.filters.empty:
             return payload_of(item.body)
-        event = item.event()
-        left = self.filters.apply(event).event
-        return payload_of(item.body if left is None or left is event else _encode(left))
+        left = self.left_of(item)
+        return payload_of(item.body if left is item.event() else _encode(left))
 
 
 def _rule(found: FilterView) -> FilterRule:

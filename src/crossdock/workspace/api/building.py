@@ -29,7 +29,7 @@ def api_router(desk: Desk) -> Router:
     def now_ms() -> int:
         return desk.control.clock.now_ms()
 
-    recognition = Recognition(desk, Limiter(now_ms, lambda: REQUESTS_PER_MIN))
+    recognition = Recognition(desk, Limiter(now_ms, REQUESTS_PER_MIN))
 
     async def api(request: Request[Any, Any, Any]) -> Api:
         # A function, as Litestar copies what handlers hold, and the desk is to be one.

@@ -59,6 +59,7 @@ def document() -> dict[str, Any]:
         found,
         {f"#/components/schemas/{a}": f"#/components/schemas/{b}" for a, b in renamed.items()},
     )
+    _add_failures(found["components"]["schemas"])
     for path in found["paths"].values():
         for operation in path.values():
             _complete(operation, found["components"]["schemas"])
@@ -133,7 +134,6 @@ def _rename(value: Any, names: dict[str, str]) -> None:
 def _complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """What handlers do not say of themselves: the errors, and pages where the answer has them."""
     failures = {"application/json": {"schema": {"$ref": "#/components/schemas/Failures"}}}
-    _add_failures(schemas)
     for status, text in _ERRORS.items():
         operation["responses"][status] = {"description": text, "content": failures}
     if _pages(operation, schemas):

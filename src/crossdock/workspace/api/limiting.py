@@ -30,7 +30,7 @@ class Allowance(NamedTuple):
 class Limiter:
     """Counts in this process; on several machines each counts for itself."""
 
-    def __init__(self, now_ms: Callable[[], int], per_minute: Callable[[], int]) -> None:
+    def __init__(self, now_ms: Callable[[], int], per_minute: int) -> None:
         self._now_ms = now_ms
         self._per_minute = per_minute
         self._windows: dict[str, tuple[int, int]] = {}
@@ -44,6 +44,6 @@ class Limiter:
         self._windows[caller] = (window, taken)
         if len(self._windows) > CALLERS_MAX:
             self._windows.pop(next(iter(self._windows)))
-        limit = self._per_minute()
+        limit = self._per_minute
         reset_s = (window + 1) * WINDOW_S - now_s
         return Allowance(limit, max(0, limit - taken), reset_s, taken > limit)
