@@ -18,13 +18,13 @@ from crossdock.state.tables import (
     tokens,
 )
 from crossdock.workspace.access.principals import Principal
+from crossdock.workspace.iam.emails import email_of
 from crossdock.workspace.people.acting import Act, People
 from crossdock.workspace.people.links import drop_links, find_link, make_link, use_link
 from crossdock.workspace.people.passwords import check_password, hash_password, verify_password
 from crossdock.workspace.people.persons import (
     PersonInfo,
     change_row,
-    checked_email,
     checked_name,
     create_person,
     find_person,
@@ -54,7 +54,7 @@ def become_owner(
     """Use an owner link: a new person who owns the installation, signed in. Raises Rejected: 404
     the link is gone, 422 malformed, 409 the address is known."""
     people_.read(lambda act: find_link(act, "owner", token))
-    email, name = checked_email(email), checked_name(name)
+    email, name = email_of(email), checked_name(name)
     check_password(password, name, email)
     hashed = hash_password(password)
 

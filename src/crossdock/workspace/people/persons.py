@@ -5,11 +5,11 @@ from typing import ClassVar, Final
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from crossdock.base.clock import iso_ms
-from crossdock.base.emails import EMAIL_CHARS_MAX, is_email
 from crossdock.base.errors import Rejected
 from crossdock.base.ids import new_id
 from crossdock.state.tables import people
 from crossdock.workspace.access.principals import Principal
+from crossdock.workspace.iam.emails import email_of
 from crossdock.workspace.people.acting import Act
 from crossdock.workspace.views import View
 
@@ -30,15 +30,6 @@ class PersonInfo(View, frozen=True):
     seen_at: str | None = None
 
 
-def checked_email(email: str) -> str:
-    """In the one spelling that is kept. Raises Rejected (422)."""
-    folded = email.strip().lower()
-    if not is_email(folded):
-        expected = f"expected NAME@HOST, {EMAIL_CHARS_MAX} characters at most"
-        raise Rejected("validation", f"email is {folded[:80]!r}: {expected}", 422, "email")
-    return folded
-
-
 def checked_name(name: str) -> str:
     """Raises Rejected (422)."""
     trimmed = name.strip()
@@ -52,7 +43,7 @@ def create_person(
     act: Act, *, email: str, name: str, password_hash: str | None, is_owner: bool = False
 ) -> PersonInfo:
     """Raises Rejected: 422 malformed, 409 known already."""
-    email, name = checked_email(email), checked_name(name)
+    email, name = email_of(email), checked_name(name)
     if row_of_email(act.connection, email) is not None:
         raise Rejected("conflict", f"there is somebody with the address {email}", 409, "email")
     person_id = new_id("per")
