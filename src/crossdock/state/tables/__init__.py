@@ -49,7 +49,6 @@ from crossdock.state.tables.people import (
 from crossdock.state.tables.routing import (
     destination_filters,
     destination_state,
-    jobs,
     schema_controls,
     subscriptions,
 )
@@ -69,7 +68,6 @@ __all__ = [
     "integration_requests",
     "integration_votes",
     "invites",
-    "jobs",
     "labels",
     "leases",
     "members",

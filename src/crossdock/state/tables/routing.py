@@ -1,5 +1,5 @@
 """What people configure between a source and a destination: filters, mappings, schema controls;
-what the runtime of a destination wants kept; jobs that take long."""
+and what the runtime of a destination wants kept."""
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
 
@@ -66,26 +66,3 @@ destination_state = Table(
 )
 """What a destination's code wants back with its next calls, and `tokens`, sealed: its OAuth tokens
 as last refreshed."""
-
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("workspace_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("params", JSON, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("done", BigInteger, nullable=False),
-    Column("total", BigInteger),
-    Column("rate_per_s", Integer, nullable=False),
-    Column("position", JSON, nullable=False),
-    Column("result", JSON),
-    Column("created_by", Text, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("updated_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),
-    Index(None, "workspace_id", "created_ms"),
-    Index(None, "status"),
-)
-"""Long work. status: waiting, running, done, failed, cancelling, cancelled; `position`: where to go
-on after a restart; `rate_per_s` 0: as fast as it goes."""

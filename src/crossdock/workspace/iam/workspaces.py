@@ -24,7 +24,6 @@ from crossdock.state.tables import (
     integration_requests,
     integration_votes,
     invites,
-    jobs,
     members,
     messages,
     metadata,
@@ -49,7 +48,7 @@ KEPT: Final = (audit, source_slugs, integration_requests, integration_votes)
 """Of a deleted workspace: its history, and names that stay taken."""
 TOMBSTONED: Final = (sources, destinations, warehouses)
 REVOKED: Final = (tokens, invites)
-_CLOSED: Final = (messages, notices, jobs)
+_CLOSED: Final = (messages, notices)
 FORGOTTEN: Final = tuple(
     table
     for table in metadata.sorted_tables
@@ -135,8 +134,6 @@ def delete_workspace(change: Change, typed_name: str) -> WorkspaceInfo:
     for table in REVOKED:
         _end(change, table, table.c.revoked_ms.is_(None), revoked_ms=change.now_ms)
     _end(change, notices, notices.c.resolved_ms.is_(None), resolved_ms=change.now_ms)
-    _end(change, jobs, jobs.c.status == "waiting", status="cancelled")
-    _end(change, jobs, jobs.c.status == "running", status="cancelling")
     unsent = messages.c.next_ms.is_not(None)
     _end(change, messages, unsent, next_ms=None, failure="the workspace was deleted")
     change.connection.execute(

@@ -1,4 +1,4 @@
-"""Filters, mappings, schema controls and jobs."""
+"""Filters, mappings and schema controls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,6 @@ _AUTO_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _destination_filters()
     _destination_state()
-    _jobs()
     _retries()
     _schema_controls()
     _subscriptions()
@@ -61,34 +60,6 @@ def _destination_state() -> None:
     )
     op.create_index(
         op.f("ix_destination_state_expires_ms"), "destination_state", ["expires_ms"], unique=False
-    )
-
-
-def _jobs() -> None:
-    op.create_table(
-        "jobs",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("workspace_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("params", sa.JSON(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("done", sa.BigInteger(), nullable=False),
-        sa.Column("total", sa.BigInteger(), nullable=True),
-        sa.Column("rate_per_s", sa.Integer(), nullable=False),
-        sa.Column("position", sa.JSON(), nullable=False),
-        sa.Column("result", sa.JSON(), nullable=True),
-        sa.Column("created_by", sa.Text(), nullable=False),
-        sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("updated_ms", sa.BigInteger(), nullable=False),
-        sa.Column("ended_ms", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-    )
-    op.create_index(op.f("ix_jobs_status"), "jobs", ["status"], unique=False)
-    op.create_index(
-        op.f("ix_jobs_workspace_id_created_ms"),
-        "jobs",
-        ["workspace_id", "created_ms"],
-        unique=False,
     )
 
 
