@@ -82,6 +82,7 @@ def _show(server: CrossdockServer, receiver: Receiver, warehouse: str) -> None:
         f"\nCrossdock runs.\n"
         f"  tracking      {server.tracking_url}\n"
         f"  app, metrics  {server.app_url}/metrics\n"
+        f"  your account  {server.json('owner', 'link')['link']} (once)\n"
         f"  webhook       {receiver.url} (receives every event)\n"
         f"  data          {server.data}\n"
         f"  logs          {server.log_file}"

@@ -21,5 +21,12 @@ def test_the_sample_shop_shows_events_flowing(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        for shown in ("Crossdock runs.", "ledger", "balance", "delivered", "Product Viewed"):
+        for shown in (
+            "Crossdock runs.",
+            "ledger",
+            "balance",
+            "delivered",
+            "Product Viewed",
+            "/owner/",
+        ):
             assert shown in done.stdout, done.stdout
