@@ -68,26 +68,19 @@ async def keep_published(control: "Control", snapshots: SnapshotFile, stop: asyn
     from crossdock.base.metrics import DISK_FREE_BYTES
     from crossdock.workspace.doctor.machine import free_bytes
     from crossdock.workspace.publish import version_of
+    from crossdock.workspace.rounds import in_rounds
 
     log = logger("workspace")
+
+    def publish_if_behind() -> None:
+        if control.database.read(version_of) != snapshots.current.version:
+            log.info("snapshot published", version=control.publish())
+
+    async def look() -> None:
+        # Where it fails, the data path goes on with the snapshot it has.
+        DISK_FREE_BYTES.set(free_bytes(control.folder.root))
+        snapshots.refresh()
+        await asyncio.to_thread(publish_if_behind)
+
     every_s = HEAL_EVERY_S if control.database.is_sqlite else PUBLISH_EVERY_S
-    while not stop.is_set():
-        try:
-            DISK_FREE_BYTES.set(free_bytes(control.folder.root))
-            snapshots.refresh()
-            if await control.database.run(version_of) != snapshots.current.version:
-                version = await asyncio.to_thread(control.publish)
-                log.info("snapshot published", version=version)
-        except Exception:
-            # The data path goes on with the snapshot it has; the next round tries again.
-            log.exception("publishing failed")
-        await wait_or_stop(stop, every_s)
-
-
-async def wait_or_stop(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but wake at once when told to stop."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+    await in_rounds("publishing", every_s, stop, look)

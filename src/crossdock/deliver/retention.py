@@ -27,8 +27,8 @@ from crossdock.process.readers import INBOX_READERS, TALLY
 from crossdock.state.counts import MINUTE_MS
 from crossdock.state.cursors import Cursor, delete_cursors, load_cursors, save_cursor
 from crossdock.state.database import Database
+from crossdock.state.days import DAY_MS, day_of
 from crossdock.state.tables import counts, dead_letters, usage_days
-from crossdock.state.usage import day_of
 
 ROUND_S = 10.0
 ROUND_S_NEARLY_FULL = 1.0
@@ -42,7 +42,6 @@ WARN_AGAIN_S = 3600.0
 PURGE_S = 600.0
 LETTERS_S = 60.0
 """A destination that refuses everything makes dead letters as fast as events come."""
-DAY_MS = 24 * 3600 * 1000
 
 _log = logger("deliver")
 

@@ -7,8 +7,9 @@ import msgspec
 
 from crossdock.base.records import unpack_event
 from crossdock.process.summary import Summary
+from crossdock.state.days import day_of
 from crossdock.state.idsets import id_of, set_of
-from crossdock.state.usage import UsageKey, Used, day_of
+from crossdock.state.usage import UsageKey, Used
 
 CALLS: Final = frozenset({"accepted", "duplicate", "suppressed"})
 """Outcomes of what counts as an API call: what was rejected was not taken, and what is blocked by

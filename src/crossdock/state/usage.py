@@ -1,7 +1,7 @@
 """Adding to what a source used on a day: messages, and who was seen. Kept longer than the minute
 counts, so that a year can be looked back on."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, tuple_, update
@@ -10,10 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from crossdock.state.idsets import EMPTY, IdSet, decode_ids, encode_ids, unite
 from crossdock.state.tables import usage_days
 
-DAY_MS = 86_400_000
 KEYS_PER_QUERY = 100
 """Each may bring 128 KiB."""
-_EPOCH = date(1970, 1, 1)
 
 
 class UsageKey(NamedTuple):
@@ -28,15 +26,6 @@ class Used(NamedTuple):
     calls: int
     known: IdSet = EMPTY
     anonymous: IdSet = EMPTY
-
-
-def day_of(at_ms: int) -> date:
-    """The UTC day. Raises OverflowError outside of the years 1 to 9999."""
-    return _EPOCH + timedelta(days=at_ms // DAY_MS)
-
-
-def ms_of(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
 
 
 def add_usage(connection: Connection, used: dict[UsageKey, Used]) -> None:

@@ -15,8 +15,9 @@ from crossdock.deliver.ledger import balance
 from crossdock.deliver.retention import Retention
 from crossdock.log.contract import EVENTS, INBOX
 from crossdock.state.cursors import Cursor, save_cursor
+from crossdock.state.days import day_of
 from crossdock.state.tables import counts, dead_letters, outcomes, usage_days
-from crossdock.state.usage import UsageKey, Used, add_usage, day_of
+from crossdock.state.usage import UsageKey, Used, add_usage
 
 MIB = 1 << 20
 HOUR_S = 3600.0

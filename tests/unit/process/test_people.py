@@ -15,10 +15,10 @@ from crossdock.process.readers import TALLY
 from crossdock.process.tally import Tally
 from crossdock.state.cursors import load_cursor
 from crossdock.state.database import Database
+from crossdock.state.days import day_of
 from crossdock.state.idsets import count, decode_ids
 from crossdock.state.migrate import upgrade
 from crossdock.state.tables import usage_days
-from crossdock.state.usage import day_of
 
 TODAY = day_of(NOW_MS)
 DAY_MS = 86_400_000

@@ -7,10 +7,11 @@ from sqlalchemy import Connection, delete, select
 
 from crossdock.base.logs import logger
 from crossdock.base.settings import Settings
+from crossdock.state.days import DAY_MS
 from crossdock.state.tables import audit
 from crossdock.workspace.control import Control
+from crossdock.workspace.rounds import in_rounds
 
-DAY_MS: Final = 86_400_000
 EVERY_S: Final = 3600.0
 ROWS_MAX: Final = 5_000
 """Deleted in one transaction: on SQLite the data path waits for it."""
@@ -19,18 +20,13 @@ _log = logger("workspace")
 
 async def forget_audit(control: Control, settings: Settings, stop: asyncio.Event) -> None:
     """Every hour until `stop`. On several machines each may do it: a row goes once."""
-    while not stop.is_set():
-        try:
-            gone = await forget_old(control, settings.audit_retention_d)
-            if gone:
-                _log.info("old audit events forgotten", events=gone)
-        except Exception:
-            _log.exception("forgetting audit events failed; it tries again")
-        stopped = asyncio.ensure_future(stop.wait())
-        pause = asyncio.ensure_future(control.clock.sleep(EVERY_S))
-        _, waiting = await asyncio.wait((stopped, pause), return_when=asyncio.FIRST_COMPLETED)
-        for one in waiting:
-            one.cancel()
+
+    async def forget() -> None:
+        gone = await forget_old(control, settings.audit_retention_d)
+        if gone:
+            _log.info("old audit events forgotten", events=gone)
+
+    await in_rounds("old audit events", EVERY_S, stop, forget)
 
 
 async def forget_old(control: Control, retention_d: int) -> int:

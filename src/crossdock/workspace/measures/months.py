@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from crossdock.base.clock import iso_ms
-from crossdock.state.usage import day_of, ms_of
+from crossdock.state.days import day_of, ms_of
 from crossdock.workspace.api.paging import invalid
 
 YEARS: Final = range(1970, 3000)

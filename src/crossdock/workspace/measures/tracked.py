@@ -5,7 +5,6 @@ from datetime import date
 from itertools import groupby
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import RowMapping, select
 
 from crossdock.state.idsets import EMPTY, UNITED_IDS_MAX, IdSet, count, decode_ids, unite
@@ -14,29 +13,13 @@ from crossdock.workspace.api.paging import Asked, Pagination, page_of, page_thro
 from crossdock.workspace.control import Change
 from crossdock.workspace.measures.calls import in_month, source_days
 from crossdock.workspace.measures.months import Month, timestamp_of
+from crossdock.workspace.measures.users import SourceUsersSnapshot, UsersSnapshot
 
 ROWS_AT_ONCE: Final = 50
 """Read from the database; each may weigh 128 KiB."""
 PENDING_IDS_MAX: Final = 1 << 16
 """Gathered before they are united: uniting many small sets one by one would sort the large one each
 time."""
-
-
-class UsersSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Tracked users are `identified` + `neverIdentified`. Counts are texts, as it may pass what
-    JavaScript's numbers hold."""
-
-    period_start: int
-    period_end: int
-    anonymous: str
-    anonymous_identified: str
-    identified: str
-    never_identified: str
-    timestamp: str
-
-
-class SourceUsersSnapshot(UsersSnapshot, frozen=True, kw_only=True):
-    source_id: str
 
 
 class _Seen:

@@ -3,29 +3,19 @@
 import asyncio
 from typing import Final
 
-from crossdock.base.logs import logger
 from crossdock.workspace.access.principals import CROSSDOCK
 from crossdock.workspace.control import Change, Control
+from crossdock.workspace.rounds import in_rounds
 from crossdock.workspace.sources.keys import drop_expired_keys, expired_of
 
 EVERY_S: Final = 5.0
 """A key goes on for that long after its time, and until the collectors have the new snapshot."""
-_log = logger("workspace")
 
 
 async def keep_keys_expiring(control: Control, stop: asyncio.Event) -> None:
     """On every machine at once: who comes second finds nothing left to delete."""
-    while not stop.is_set():
-        try:
-            await asyncio.to_thread(expire_keys, control)
-        except Exception:
-            # The next round tries again; the keys stay out of every new snapshot meanwhile.
-            _log.exception("expiring write keys failed")
-        try:
-            async with asyncio.timeout(EVERY_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+    # A round that fails is tried again; the keys stay out of every new snapshot meanwhile.
+    await in_rounds("expired keys", EVERY_S, stop, lambda: asyncio.to_thread(expire_keys, control))
 
 
 def expire_keys(control: Control) -> int:

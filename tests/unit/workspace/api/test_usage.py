@@ -10,9 +10,10 @@ from sqlalchemy import delete
 from tests.unit.workspace.api_kit import ApiKit, api_kit
 from tests.unit.workspace.granting import granted_token
 
+from crossdock.state.days import day_of, ms_of
 from crossdock.state.idsets import id_of, set_of
 from crossdock.state.tables import usage_days
-from crossdock.state.usage import UsageKey, Used, add_usage, day_of, ms_of
+from crossdock.state.usage import UsageKey, Used, add_usage
 from crossdock.workspace.sources import create_source
 
 CALLS = "/usage/api-calls/daily"

@@ -14,12 +14,7 @@ from crossdock.workspace.measures.calls import (
     daily_calls_by_source,
 )
 from crossdock.workspace.measures.months import Month, month_of
-from crossdock.workspace.measures.tracked import (
-    SourceUsersSnapshot,
-    UsersSnapshot,
-    daily_users,
-    daily_users_by_source,
-)
+from crossdock.workspace.measures.users import SourceUsersSnapshot, UsersSnapshot
 
 CALLS = ["API Calls"]
 USERS = ["Monthly Tracked Users"]
@@ -93,6 +88,8 @@ async def users(api: InApi) -> Data[UsersOutput]:
     """Distinct users of the month so far: tracked users are `identified` + `neverIdentified`. Exact
     while no source sees more than 8,192 ids of a kind on a day; beyond that within some percent.
     Over the sources that the caller may see."""
+    from crossdock.workspace.measures.tracked import daily_users  # brings numpy
+
     month, page = _month(api), api.page
     return Data(UsersOutput(*await api.read(lambda change: daily_users(change, month, page))))
 
@@ -107,6 +104,8 @@ async def users(api: InApi) -> Data[UsersOutput]:
 async def source_users(api: InApi) -> Data[SourceUsersOutput]:
     """As getDailyWorkspaceMTUUsage, for each source on the days on which it was used. Who uses two
     sources is counted at both."""
+    from crossdock.workspace.measures.tracked import daily_users_by_source  # brings numpy
+
     month, page = _month(api), api.page
     found = await api.read(lambda change: daily_users_by_source(change, month, page))
     return Data(SourceUsersOutput(*found))
