@@ -17,7 +17,6 @@ from crossdock.base.clock import Clock
 from crossdock.base.errors import Misconfigured, Permanent, Rejected, Retryable
 from crossdock.base.secrets import SecretBox
 from crossdock.base.sender import Request, Sender
-from crossdock.base.sender_pyreqwest import PyreqwestSender
 from crossdock.base.settings import Settings
 
 T = TypeVar("T")
@@ -249,6 +248,8 @@ def provider_of(settings: Settings, clock: Clock, box: SecretBox) -> Provider | 
     """None where the settings name none."""
     if not settings.oidc_issuer:
         return None
+    from crossdock.base.sender_pyreqwest import PyreqwestSender  # heavy, and few have a provider
+
     guard = AddressGuard(settings.allowed_addresses, allow_private=settings.allow_private_addresses)
     return Provider(settings, PyreqwestSender(guard, clock), clock, box)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from crossdock.base.errors import Rejected
 
@@ -33,6 +32,8 @@ def check_password(password: str, *about: str) -> None:
         raise _refused(
             f"has {len(password)} characters: expected {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX}"
         )
+    from zxcvbn import zxcvbn  # 12 MB of word lists, for the moments in which one is chosen
+
     words = [part for text in about for part in (text, *text.replace("@", " ").split()) if part]
     with _judging:
         found = zxcvbn(password[:_JUDGED_CHARS_MAX], user_inputs=words)

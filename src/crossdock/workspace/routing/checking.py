@@ -7,7 +7,6 @@ import msgspec
 
 from crossdock.base.errors import Misconfigured
 from crossdock.base.fql import SOURCE_BYTES_MAX, FqlError, parse_filter
-from crossdock.base.mapping import MappingError, compile_mapping
 from crossdock.catalog.actions import manifest
 from crossdock.catalog.actions.filling import filled
 from crossdock.catalog.actions.manifest import Action
@@ -46,6 +45,8 @@ def action_of(destination_type: str, reference: str) -> Action:
 def check_mapping(action: Action, mapping: Mapping[str, Any], *, is_enabled: bool) -> None:
     """Raises Misconfigured naming the field: one that the action does not have, a directive that
     cannot be, or, for a mapping that is to send, a required one that is missing."""
+    from crossdock.base.mapping import MappingError, compile_mapping  # brings a template engine
+
     if len(msgspec.json.encode(mapping)) > MAPPING_BYTES_MAX:
         raise Misconfigured(f"settings are larger than {MAPPING_BYTES_MAX} bytes", "settings")
     known = {field.name for field in action.fields}
