@@ -1,7 +1,5 @@
 """Integration requests: what people miss in the catalog. One for a name; asking again is a vote."""
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -13,9 +11,10 @@ from crossdock.base.clock import iso_ms
 from crossdock.base.errors import Rejected
 from crossdock.base.ids import new_id
 from crossdock.catalog.cards import destination_cards, source_cards, warehouse_cards
+from crossdock.state.days import DAY_MS
 from crossdock.state.tables import integration_requests, integration_votes
 from crossdock.workspace.api.paging import Asked, Pagination, page_of
-from crossdock.workspace.auditing.export import harmless
+from crossdock.workspace.auditing.export import harmless, written
 from crossdock.workspace.control import Change, not_found
 from crossdock.workspace.mail.queue import one_line, queue_message
 from crossdock.workspace.mail.recipients import owners_of
@@ -28,7 +27,6 @@ ASKED_PER_DAY_MAX: Final = 20
 NAME_CHARS_MAX: Final = 100
 URL_CHARS_MAX: Final = 500
 NOTE_CHARS_MAX: Final = 2_000
-DAY_MS: Final = 86_400_000
 COLUMNS: Final = ("id", "kind", "name", "votes", "url", "note", "createdBy", "createdAt")
 _URL: Final = re.compile(r"https?://[!-~]+")
 
@@ -157,13 +155,11 @@ def export_requests(change: Change) -> str:
     query = select(with_votes).order_by(
         with_votes.c.votes.desc(), with_votes.c.created_ms.desc(), with_votes.c.id.desc()
     )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[str]] = [COLUMNS]
     for one in map(_info, change.connection.execute(query).mappings()):
         cells = (one.id, one.kind, one.name, str(one.votes), one.url, one.note)
-        writer.writerow([harmless(cell) for cell in (*cells, one.created_by, one.created_at)])
-    return text.getvalue()
+        rows.append([harmless(cell) for cell in (*cells, one.created_by, one.created_at)])
+    return written(rows)
 
 
 def _check(name: str, url: str, note: str) -> None:

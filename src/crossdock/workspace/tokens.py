@@ -1,10 +1,5 @@
-"""Access tokens of the API: 256 random bits, shown once; only their SHA-256 is kept.
+"""Access tokens of the API: shown once, narrowed to a role, noted when they are used."""
 
-A slow hash would add nothing: there is no guessing 256 bits, with or without the hash.
-"""
-
-import hashlib
-import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +12,7 @@ from crossdock.base.ids import new_id
 from crossdock.state.database import Database
 from crossdock.state.tables import tokens
 from crossdock.workspace.access.roles import ROLES
+from crossdock.workspace.access.shown_once import hash_of, new_secret
 from crossdock.workspace.api.paging import Asked, Pagination, page_of
 from crossdock.workspace.control import Change, check_name, not_found
 from crossdock.workspace.iam.permissions import (
@@ -59,14 +55,14 @@ def create_token(
     ).scalar_one()
     if alive >= TOKENS_MAX:
         raise Rejected("limit", f"a workspace holds at most {TOKENS_MAX} tokens", 422)
-    token, token_id = PREFIX + secrets.token_urlsafe(32), new_id("tok")
+    token, token_id = new_secret(PREFIX), new_id("tok")
     change.connection.execute(
         insert(tokens).values(
             id=token_id,
             workspace_id=change.workspace,
             name=name or role,
             role=role,
-            hash=_hash(token),
+            hash=hash_of(token),
             created_ms=change.now_ms,
             created_by=change.principal.id,
         )
@@ -120,7 +116,7 @@ def find_token(connection: Connection, token: str) -> TokenInfo | None:
     """Who a presented token is, without its permissions; None where it is unknown or revoked."""
     row = (
         connection.execute(
-            select(tokens).where(tokens.c.hash == _hash(token), tokens.c.revoked_ms.is_(None))
+            select(tokens).where(tokens.c.hash == hash_of(token), tokens.c.revoked_ms.is_(None))
         )
         .mappings()
         .first()
@@ -163,10 +159,6 @@ def _permissions(
     if labels:
         raise Misconfigured("labels narrow a whole workspace: name no resources beside", "labels")
     return [PermissionInput(role_id=role, resources=tuple(named))]
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _infos(change: Change, rows: Sequence[RowMapping]) -> list[TokenInfo]:

@@ -17,6 +17,7 @@ from crossdock.state.database import Database
 from crossdock.state.tables import people
 from crossdock.workspace.access.principals import CLI, Principal
 from crossdock.workspace.access.roles import OWNER
+from crossdock.workspace.access.shown_once import hash_of
 from crossdock.workspace.api.paging import Asked
 from crossdock.workspace.control import Change, Control
 from crossdock.workspace.iam.groups import add_group_users, create_group, users_of_group
@@ -25,7 +26,6 @@ from crossdock.workspace.iam.invites import (
     InvitePermission,
     accept_invite,
     create_invites,
-    token_hash,
 )
 from crossdock.workspace.iam.users import list_users, remove_users, replace_user_permissions
 from crossdock.workspace.iam.workspaces import create_workspace, delete_workspace
@@ -61,7 +61,7 @@ def person(control: Control, name: str) -> Principal:
 def accept(control: Control, token: str, who: Principal) -> None:
     now_ms = control.clock.now_ms()
     control.database.transact(
-        lambda c: accept_invite(c, token_hash(token), who, now_ms=now_ms, secrets=control.secrets)
+        lambda c: accept_invite(c, hash_of(token), who, now_ms=now_ms, secrets=control.secrets)
     )
 
 

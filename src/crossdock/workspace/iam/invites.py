@@ -1,8 +1,6 @@
 """Invitations into a workspace: links that work once, for one address, for 14 days. Of the token in
 a link only its SHA-256 is kept; roles are granted to the invitation and move to who accepts it."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -16,6 +14,7 @@ from crossdock.base.secrets import SecretBox
 from crossdock.state.tables import group_members, invites, members, people, workspaces
 from crossdock.workspace.access.principals import Principal
 from crossdock.workspace.access.rights import access_of
+from crossdock.workspace.access.shown_once import hash_of, new_secret
 from crossdock.workspace.api.paging import Asked, Pagination, page_of
 from crossdock.workspace.control import Change
 from crossdock.workspace.iam.emails import email_of, emails_of
@@ -38,7 +37,6 @@ PENDING_MAX: Final = 5_000
 INVITES_MAX: Final = 100
 """Made by one request."""
 DEFAULT_ROLE: Final = "minimal-workspace-access"
-TOKEN_CHARS_MAX: Final = 100
 
 
 class InvitePermission(View, frozen=True, forbid_unknown_fields=True):
@@ -122,11 +120,6 @@ def delete_invites(change: Change, emails: Sequence[str]) -> None:
         )
 
 
-def token_hash(token: str) -> str:
-    """What a link's token is kept and found by."""
-    return hashlib.sha256(token[: TOKEN_CHARS_MAX + 1].encode()).hexdigest()
-
-
 def find_invitation(connection: Connection, hash_: str, now_ms: int) -> Invitation | None:
     """None where the link is unknown, used, ended or too old: nobody is told which."""
     query = (
@@ -181,13 +174,13 @@ def _create(change: Change, given: InviteInput, field: str, app_url: str) -> Inv
     earlier = select(invites).where(*_pending(change), invites.c.email == email)
     for row in change.connection.execute(earlier).mappings().all():
         _revoke(change, row)
-    token, invite_id = secrets.token_urlsafe(32), new_id("inv")
+    token, invite_id = new_secret(), new_id("inv")
     change.connection.execute(
         insert(invites).values(
             id=invite_id,
             workspace_id=change.workspace,
             email=email,
-            hash=token_hash(token),
+            hash=hash_of(token),
             created_by=change.principal.id,
             created_ms=change.now_ms,
             expires_ms=change.now_ms + DAYS * DAY_MS,

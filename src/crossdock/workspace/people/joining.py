@@ -2,11 +2,11 @@
 
 from crossdock.base.errors import Rejected
 from crossdock.workspace.access.principals import Principal
+from crossdock.workspace.access.shown_once import hash_of
 from crossdock.workspace.iam.invites import (
     Invitation,
     accept_invite,
     find_invitation,
-    token_hash,
 )
 from crossdock.workspace.mail.queue import queue_message
 from crossdock.workspace.people.acting import Act, People
@@ -32,7 +32,7 @@ from crossdock.workspace.views import WorkspaceInfo
 def invitation_of(act: Act, token: str) -> tuple[Invitation, bool]:
     """What a link invites to, and whether the one it is for has an account. Raises Rejected
     (404)."""
-    found = find_invitation(act.connection, token_hash(token), act.now_ms)
+    found = find_invitation(act.connection, hash_of(token), act.now_ms)
     if found is None:
         raise Rejected("not_found", "this invitation was used, ended or never made", 404)
     return found, row_of_email(act.connection, found.email) is not None
@@ -41,7 +41,7 @@ def invitation_of(act: Act, token: str) -> tuple[Invitation, bool]:
 def join(act: Act, token: str) -> WorkspaceInfo:
     """The act's actor accepts. Raises Rejected: 404, 403 where it is for somebody else."""
     return accept_invite(
-        act.connection, token_hash(token), act.actor, now_ms=act.now_ms, secrets=act.secrets
+        act.connection, hash_of(token), act.actor, now_ms=act.now_ms, secrets=act.secrets
     )
 
 

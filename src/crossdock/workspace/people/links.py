@@ -1,13 +1,12 @@
 """One-time links: 256 random bits in a path, good once and for a while; only a hash is kept."""
 
-import hashlib
-import secrets
 from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 
 from crossdock.base.errors import Rejected
 from crossdock.state.tables import one_time_links, people
+from crossdock.workspace.access.shown_once import hash_of, new_secret
 from crossdock.workspace.people.acting import Act
 
 Purpose = Literal["owner", "password", "second-factor"]
@@ -19,7 +18,6 @@ LINK_S: Final[dict[Purpose, int]] = {
     "password": 24 * 60 * 60,
     "second-factor": 10 * 60,
 }
-TOKEN_CHARS_MAX: Final = 100
 
 
 def make_link(act: Act, purpose: Purpose, person_id: str | None = None) -> str:
@@ -31,7 +29,7 @@ def make_link(act: Act, purpose: Purpose, person_id: str | None = None) -> str:
     )
     ended = one_time_links.c.expires_ms <= act.now_ms
     act.connection.execute(delete(one_time_links).where(same | ended))
-    token = secrets.token_urlsafe(32)
+    token = new_secret()
     act.connection.execute(
         insert(one_time_links).values(
             hash=hash_of(token),
@@ -80,10 +78,6 @@ def use_link(act: Act, purpose: Purpose, token: str) -> RowMapping:
 def drop_links(act: Act, person_id: str) -> None:
     """Whatever was made for the old password opens nothing now."""
     act.connection.execute(delete(one_time_links).where(one_time_links.c.person_id == person_id))
-
-
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token[: TOKEN_CHARS_MAX + 1].encode()).hexdigest()
 
 
 def _good(act: Act, purpose: Purpose, token: str) -> tuple[ColumnElement[bool], ...]:

@@ -5,7 +5,6 @@ A session ends SESSION_IDLE_D_MAX after it was last used, and SESSION_D_MAX afte
 
 import hashlib
 import hmac
-import secrets
 from typing import ClassVar, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from crossdock.base.errors import Rejected
 from crossdock.base.ids import new_id
 from crossdock.state.tables import people, sessions
 from crossdock.workspace.access.principals import Principal
+from crossdock.workspace.access.shown_once import hash_of, new_secret
 from crossdock.workspace.people.acting import Act
 from crossdock.workspace.people.persons import change_row, principal_of
 from crossdock.workspace.views import View
@@ -58,12 +58,12 @@ class SessionInfo(View, frozen=True):
 
 
 def open_session(act: Act, person_id: str, *, agent: str, address: str) -> Opened:
-    made = Opened(new_id("ses"), secrets.token_urlsafe(32))
+    made = Opened(new_id("ses"), new_secret())
     _tidy(act, person_id)
     act.connection.execute(
         insert(sessions).values(
             id=made.id,
-            hash=_hash(made.secret),
+            hash=hash_of(made.secret),
             person_id=person_id,
             created_ms=act.now_ms,
             seen_ms=act.now_ms,
@@ -83,7 +83,7 @@ def find_session(connection: Connection, secret: str, now_ms: int) -> Found | No
     query = (
         select(people, sessions.c.id.label("session_id"), sessions.c.seen_ms.label("used_ms"))
         .join(sessions, sessions.c.person_id == people.c.id)
-        .where(sessions.c.hash == _hash(secret), _alive(now_ms))
+        .where(sessions.c.hash == hash_of(secret), _alive(now_ms))
     )
     row = connection.execute(query).mappings().first()
     if row is None:
@@ -161,10 +161,6 @@ def _tidy(act: Act, person_id: str) -> None:
     oldest = select(sessions.c.id).where(mine).order_by(sessions.c.seen_ms.desc(), sessions.c.id)
     for session_id in act.connection.execute(oldest.offset(SESSIONS_MAX - 1)).scalars().all():
         end_session(act, person_id, session_id)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _info(row: RowMapping, current: str) -> SessionInfo:

@@ -8,7 +8,8 @@ from tests.unit.workspace.api_kit import ApiKit
 from crossdock.base.ids import new_id
 from crossdock.state.tables import audit, messages, people
 from crossdock.workspace.access.principals import Principal
-from crossdock.workspace.iam.invites import accept_invite, token_hash
+from crossdock.workspace.access.shown_once import hash_of
+from crossdock.workspace.iam.invites import accept_invite
 
 
 def whole(api: ApiKit, role: str, **labels: str) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def accepted(api: ApiKit, token: str, person: Principal) -> None:
     control.database.transact(
         lambda c: accept_invite(
             c,
-            token_hash(token),
+            hash_of(token),
             person,
             now_ms=control.clock.now_ms(),
             secrets=control.secrets,

@@ -10,7 +10,8 @@ from tests.unit.workspace.iam.kit import accepted, account, audited, invited, jo
 from crossdock.base.errors import Rejected
 from crossdock.state.tables import invites
 from crossdock.workspace.access.roles import Level
-from crossdock.workspace.iam.invites import find_invitation, token_hash
+from crossdock.workspace.access.shown_once import hash_of
+from crossdock.workspace.iam.invites import find_invitation
 
 DAY_S = 86_400
 
@@ -72,7 +73,7 @@ def test_a_link_works_once_and_fourteen_days(api: ApiKit) -> None:
 
 def find(api: ApiKit, token: str) -> str | None:
     now_ms = api.clock.now_ms()
-    found = api.control.database.read(lambda c: find_invitation(c, token_hash(token), now_ms))
+    found = api.control.database.read(lambda c: find_invitation(c, hash_of(token), now_ms))
     return None if found is None else found.email
 
 
